@@ -1,0 +1,1 @@
+"""Decisions: frames, values and pure functions. No Qt, no network, no files."""
