@@ -1,0 +1,173 @@
+"""Recovery: settles what an interrupted push left open. It reads; it never writes to the PSA. Doing it twice changes nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from reconcile_app.core.errors import SideUnreadable, WrongUse
+from reconcile_app.core.evidence import state_from_json
+from reconcile_app.core.journal import JournalPort, OpRecord
+from reconcile_app.core.judge import OPEN, OpState
+from reconcile_app.core.ports import Clock, LineState, PsaPort, Tenant
+from reconcile_app.services.opbook import OpBook
+from reconcile_app.services.push import MAX_CLOCK_SKEW
+from reconcile_app.services.settle import SETTLE_SECONDS, Settling
+
+_DONE = frozenset({OpState.VERIFIED, OpState.CONFIRMED_BY_STATE, OpState.SKIPPED_ALREADY, OpState.CLOSED_AS_APPLIED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecoverySummary:
+    """What recovery found and made of it.
+
+    ``found``: the ops that were unfinished, as they were found. ``ops``: every op of the runs they belong to, as they are now.
+    ``problem``: why lines could not be looked at, or empty.
+    """
+
+    found: tuple[OpRecord, ...]
+    ops: tuple[OpRecord, ...]
+    problem: str = ""
+
+    @property
+    def open(self) -> tuple[OpRecord, ...]:
+        """Ops that are still not settled."""
+        return tuple(op for op in self.ops if op.state in OPEN)
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether a push had been cut off (and not merely left lines for a person)."""
+        return any(op.state is not OpState.NEEDS_REVIEW for op in self.found)
+
+    @property
+    def words(self) -> str:
+        """One or two sentences for the operator; empty when nothing was found."""
+        if not self.found:
+            return ""
+        review = sum(op.state is OpState.NEEDS_REVIEW for op in self.ops)
+        checked = len(self.open) - review
+        done = sum(op.state in _DONE for op in self.ops)
+        rest = len(self.ops) - done - len(self.open)
+        start = "The last push was interrupted: " if self.interrupted else "Left from earlier pushes: "
+        counts = [
+            (done, "done"), (checked, "being checked"), (review, "to be looked at by you"), (rest, "not sent or without effect"),
+        ]
+        told = start + ", ".join(f"{count} {words}" for count, words in counts if count) + "."
+        return f"{told} {self.problem}".strip()
+
+
+class Recovery:
+    """Settles the open ops of one tenant's journal. The caller holds the tenant lock and the journal passed its checks.
+
+    Args:
+        psa: the connection the tenant belongs to.
+        journal: the tenant's journal, open.
+        clock: the time.
+        settle_seconds: the settle window.
+    """
+
+    def __init__(self, psa: PsaPort, journal: JournalPort, clock: Clock, settle_seconds: float = SETTLE_SECONDS) -> None:
+        self._psa = psa
+        self._journal = journal
+        self._clock = clock
+        self._settle_seconds = settle_seconds
+        self._problem = ""
+
+    async def run(self) -> RecoverySummary:
+        """Recover. Where the PSA cannot be read the ops stay open and their lines locked.
+
+        Raises:
+            StorageError: the journal could not be written.
+        """
+        await self._journal.raise_epoch()
+        found = await self._journal.unfinished()
+        book = OpBook(self._journal, self._clock, found, _nobody)
+        await self._take_over(book)
+        tenant = await self._tenant(book)
+        if tenant is not None:
+            await self._look_at_lines(book, tenant)
+        ops = [op for run_id in dict.fromkeys(op.run_id for op in found) for op in await self._journal.ops(run_id)]
+        return RecoverySummary(found=tuple(found), ops=tuple(ops), problem=self._problem)
+
+    async def _take_over(self, book: OpBook) -> None:
+        for op in book.in_state(OpState.ARMED):
+            await book.record(
+                op.op_id, OpState.UNKNOWN, {"found": "after a restart"},
+                message="The program ended while this change was being sent. It may or may not have arrived.",
+            )
+        for op in book.in_state(OpState.PLANNED):
+            await book.record(
+                op.op_id, OpState.CANCELLED, {"found": "after a restart"},
+                message="Not sent: the push was interrupted. Compare again and plan it again if you still want it.",
+            )
+
+    async def _tenant(self, book: OpBook) -> Tenant | None:
+        """Whom we talk to; asked only when there is a line to look at."""
+        if not book.in_state(OpState.UNKNOWN, OpState.APPLIED):
+            return None
+        try:
+            return await self._psa.tenant()
+        except SideUnreadable as error:
+            self._problem = f"The lines cannot be checked now: {error.reason}"
+            return None
+
+    async def _look_at_lines(self, book: OpBook, tenant: Tenant) -> None:
+        runs = {run.run_id: run for run in await self._journal.runs()}
+        settling = Settling(self._psa, book, self._clock, self._settle_seconds)
+        doubts = []
+        for op in book.in_state(OpState.UNKNOWN, OpState.APPLIED):
+            armed = await self._journal.armed_body(op.op_id)
+            if runs[op.run_id].tenant != tenant.fingerprint:
+                self._problem = f"These credentials lead to {tenant.label}; the open lines belong to another PSA."
+            elif armed is None:
+                self._problem = "The journal does not say what some lines looked like before; look at them in the PSA."
+            elif op.state is OpState.APPLIED:
+                await settling.read_back(op.op_id, _before(armed))
+            else:
+                doubts.append(settling.doubt(op.op_id, _before(armed), self._elapsed(armed, tenant)))
+        while doubts:
+            doubt = min(doubts, key=settling.due)
+            await settling.sleep_until(settling.due(doubt))
+            if await settling.look(doubt):
+                doubts.remove(doubt)
+
+    def _elapsed(self, armed: dict[str, object], tenant: Tenant) -> float:
+        """Seconds since the change may have been sent; 0, and so the whole settle window, when the clock cannot be trusted."""
+        passed = (self._clock.now() - datetime.fromisoformat(str(armed["armed"]))).total_seconds()
+        trusted = passed >= 0 and abs(tenant.clock_skew or 0.0) <= MAX_CLOCK_SKEW
+        return passed if trusted else 0.0
+
+
+async def close_op(journal: JournalPort, op_id: str, *, applied: bool, by: str, reason: str) -> None:
+    """A person decides what became of an op that needs review.
+
+    Raises:
+        WrongUse: the op is not in review, or name or reason is missing.
+        StorageError: the journal could not be written.
+    """
+    if not by.strip() or not reason.strip():
+        raise WrongUse(
+            "A reason is missing.", "Closing a line needs a name and a reason.", next_step="Say what you saw in the PSA.",
+        )
+    ops: Sequence[OpRecord] = await journal.unfinished()
+    op = next((op for op in ops if op.op_id == op_id), None)
+    if op is None or op.state is not OpState.NEEDS_REVIEW:
+        raise WrongUse(
+            "This line is not waiting for a person.", "Only a line that needs review can be closed.", next_step="Look at it again.",
+        )
+    state = OpState.CLOSED_AS_APPLIED if applied else OpState.CLOSED_AS_NOT_APPLIED
+    what = "applied" if applied else "not applied"
+    await journal.record(
+        op_id, state, {"by": by.strip(), "reason": reason.strip()}, message=f"Closed as {what} by {by.strip()}: {reason.strip()}",
+        quantity_after=op.quantity_after,
+    )
+
+
+def _before(armed: dict[str, object]) -> LineState:
+    before = armed["before"]
+    if not isinstance(before, dict):
+        raise TypeError("the journal's ARMED event holds no reading")
+    return state_from_json(before)
+
+
+def _nobody() -> None:
+    """Recovery runs before there is a window to tell."""
