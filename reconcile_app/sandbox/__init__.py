@@ -1,0 +1,1 @@
+"""Wire-faithful simulators of the foreign systems over one small world."""
