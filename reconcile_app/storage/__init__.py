@@ -1,0 +1,1 @@
+"""What is kept on this computer: settings, secrets, workspace, journal, workbook, logs."""

@@ -1,0 +1,1 @@
+"""Steps from one form of the workspace database to the next."""
