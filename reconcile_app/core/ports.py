@@ -24,6 +24,8 @@ class Role(StrEnum):
 
     BILLING = "billing"
     PSA = "psa"
+    NEITHER = "neither"
+    """Stands for a connector that this program does not have."""
 
 
 class WriteSemantics(StrEnum):

@@ -14,8 +14,8 @@ import pandas as pd
 
 from reconcile_app.core.basis import Run
 from reconcile_app.core.changes import ChangeKind
+from reconcile_app.core.decisions import change_targets, decisions_digest
 from reconcile_app.core.findings import Level
-from reconcile_app.core.ids import canonical_json, sha256_hex
 from reconcile_app.core.journal import OpRecord
 from reconcile_app.core.judge import OpState
 from reconcile_app.core.report import PushReport
@@ -50,11 +50,6 @@ def sheets(run: Run, pushes: Sequence[PushReport], origin: Origin) -> list[Sheet
         _ignored(run),
         _rejected(run),
     ]
-
-
-def decisions_digest(keys: Sequence[str], targets: Sequence[int], run_id: str) -> str:
-    """Checksum of the Changes sheet: an edited Decision column is taken back only for exactly these changes of this run."""
-    return sha256_hex(canonical_json([run_id, list(keys), list(targets)]))[:16]
 
 
 def _to_do(log: pd.DataFrame) -> Sheet:
@@ -101,7 +96,7 @@ def _changes(run: Run, pushes: Sequence[PushReport]) -> Sheet:
     shown = {op.op_id for op in own if op}
     beyond = [op for op in ops if op.op_id not in shown]
     results = [*own, *beyond]
-    targets = [int(value) for value in rows["billed_quantity"].fillna(0)]
+    targets = list(change_targets(run).values())
     digest = decisions_digest(rows["key"].tolist(), targets, run.run_id)
     decisions = ["push" if flag else "leave" for flag in rows["selected"]]
     told = [_result(op, decision == "push") for op, decision in zip(own, decisions, strict=True)]

@@ -62,7 +62,10 @@ class Connections:
         return self._secrets.note
 
     def views(self) -> list[ConnectionView]:
-        """Every connection as its card shows it, in order of the file."""
+        """Every connection as its card shows it, in order of the file.
+
+        One of a kind that this program does not know is shown as failed, and the others can be used.
+        """
         return [self._view(connection) for connection in self._store.load().values()]
 
     def view(self, name: str) -> ConnectionView:
@@ -240,8 +243,11 @@ class Connections:
         return self._known_secrets[name]
 
     def _view(self, connection: Connection) -> ConnectionView:
-        spec = self.spec(connection.kind)
+        spec = self._specs.get(connection.kind)
         health, words, checked, checks = self._health.get(connection.name, (Health.NOT_CHECKED, "Not checked yet", None, ()))
+        if spec is None:
+            spec = ConnectorSpec(key=connection.kind, title=connection.kind, role=Role.NEITHER, fields=())
+            health, words = Health.FAILED, f"unknown kind {connection.kind}"
         secret_names = [field.name for field in spec.fields if field.secret]
         return ConnectionView(
             connection=connection,

@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
+import pandas as pd
+
 from reconcile_app.core.basis import Run
 from reconcile_app.core.changes import ChangeKind, build_changes
 from reconcile_app.core.errors import Busy, NotFound, PlanRefused, ReconcileError
@@ -183,6 +185,11 @@ class Pushes:
     def report(self, run: Run, plan: Plan, view: PushView, head: str) -> PushReport:
         """What a push that has just finished did."""
         return self._report(run, plan.run_id, f"{self._operator} on {self._machine}", view.ops, head)
+
+    def refused_log(self, run: Run, dropped: Sequence[Dropped]) -> pd.DataFrame:
+        """``LOG`` of a push that was refused because every change was dropped; nothing of it is in the journal."""
+        spec = self._connections.spec(run.basis.psa.side.kind)
+        return push_log(run, (), dropped, spec.codes, spec.title, self._clock.now())
 
     def _report(self, run: Run, push_id: str, operator: str, ops: Sequence[OpRecord], head: str) -> PushReport:
         spec = self._connections.spec(run.basis.psa.side.kind)

@@ -18,7 +18,7 @@ from reconcile_app.core.history import RowNote, StoredRun
 from reconcile_app.core.journal import OpRecord
 from reconcile_app.core.mapping_rules import CustomerRule, IgnoreRule, LineRule, MappingRules, ProductRule
 from reconcile_app.core.period import Period
-from reconcile_app.core.plan import Plan
+from reconcile_app.core.plan import Dropped, Plan
 from reconcile_app.core.ports import Clock, ConnectorSpec, ProgressSink
 from reconcile_app.core.report import PushReport
 from reconcile_app.core.settings import CompareOptions, Limits
@@ -31,7 +31,7 @@ from reconcile_app.services.evidence_reading import read_evidence
 from reconcile_app.services.finding_targets import Targets, effect_of, suggest_companies, suggest_services
 from reconcile_app.services.pushes import Pushes
 from reconcile_app.services.recovery import RecoverySummary
-from reconcile_app.services.stores import SnapshotStore, WorkbookWriter, WorkspaceStore
+from reconcile_app.services.stores import DecisionReader, SnapshotStore, WorkbookWriter, WorkspaceStore
 from reconcile_app.services.workspace import Workspace
 
 
@@ -42,6 +42,7 @@ class Stores:
     workspace: WorkspaceStore
     snapshots: SnapshotStore
     write_workbook: WorkbookWriter
+    read_decisions: DecisionReader
 
 
 class Session:
@@ -187,6 +188,11 @@ class Session:
         """Tick or untick rows."""
         return await self._workspace.decide(keys, selected)
 
+    async def apply_decisions(self, path: Path) -> Run:
+        """Take over the decisions of an edited Excel log."""
+        self._required()
+        return await self._workspace.take_back(await asyncio.to_thread(self._stores.read_decisions, path))
+
     async def set_options(self, options: CompareOptions) -> Run:
         """Change an option that needs no network."""
         return await self._workspace.set_options(options)
@@ -273,6 +279,10 @@ class Session:
     def reports(self, run_id: str) -> list[PushReport]:
         """What was pushed from a run in this session."""
         return self._reports.get(run_id, [])
+
+    def refused_log(self, dropped: Sequence[Dropped]) -> pd.DataFrame:
+        """``LOG`` of a push of the run on the desk that was refused because every change was dropped."""
+        return self._pushes.refused_log(self._required(), dropped)
 
     # export ------------------------------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from reconcile_app.core.basis import Basis, LastPush
+from reconcile_app.core.decisions import DecisionSheet
 from reconcile_app.core.history import RowNote, StoredPush, StoredRun
 from reconcile_app.core.journal import JournalPort
 from reconcile_app.core.mapping_rules import MappingRules
@@ -127,6 +128,18 @@ class WorkbookWriter(Protocol):
 
     def __call__(self, target: Path, sheets: Sequence[Sheet], written: datetime) -> Path:
         """Write and return the path it really got."""
+
+
+class DecisionReader(Protocol):
+    """The reader of decisions that were written into an Excel log."""
+
+    def __call__(self, path: Path) -> DecisionSheet:
+        """What its Changes sheet says.
+
+        Raises:
+            WrongUse: no Excel log of this program, or a decision that is none.
+            StorageError: the file cannot be read.
+        """
 
 
 class JournalFactory(Protocol):

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from reconcile_app.core.basis import Basis, Run
+from reconcile_app.core.decisions import DecisionSheet, taken_back
 from reconcile_app.core.findings import CodeTable
 from reconcile_app.core.mapping_rules import CustomerRule, IgnoreRule, LineRule, MappingRules, ProductRule
 from reconcile_app.core.run import assemble, with_decisions
@@ -138,6 +139,20 @@ class Workspace:
             run, words = self._required(), f"{'ticking' if selected else 'unticking'} {_rows(len(keys))}"
             wanted = {**run.basis.decisions, **dict.fromkeys(keys, selected)}
             return await self._done(words, run.basis, with_decisions(run, wanted))
+
+    async def take_back(self, sheet: DecisionSheet) -> Run:
+        """Tick and untick as an edited Excel log says.
+
+        Raises:
+            PlanRefused: it belongs to another comparison.
+        """
+        async with self._turn:
+            run = self._required()
+            told = await asyncio.to_thread(taken_back, run, sheet)
+            if not told:
+                return run
+            wanted = {**run.basis.decisions, **told}
+            return await self._done(f"decisions of {_rows(len(told))} from a workbook", run.basis, with_decisions(run, wanted))
 
     async def set_options(self, options: CompareOptions) -> Run:
         """Change an option that needs no network."""

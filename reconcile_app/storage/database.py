@@ -22,6 +22,10 @@ _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
+class WorkspaceDamaged(StorageError):
+    """The workspace fails its checks; it stays where it is until somebody restores it or sets it aside."""
+
+
 def open_database(target: Path | str) -> Engine:
     """A checked database in the newest form, made when it is not there.
 
@@ -30,7 +34,7 @@ def open_database(target: Path | str) -> Engine:
 
     Raises:
         NewerFormat: a newer version of the program has changed it.
-        StorageError: damaged or out of reach. A damaged file stays where it is, see ``set_aside``.
+        WorkspaceDamaged, StorageError: damaged, or out of reach. A damaged file stays where it is, see ``set_aside``.
         SettingsError: the address cannot be used.
     """
     if isinstance(target, Path):
@@ -98,13 +102,13 @@ def _translated(error: BaseException | None) -> ReconcileError:
     )
 
 
-def damaged(words: str) -> StorageError:
+def damaged(words: str) -> WorkspaceDamaged:
     """The error of a database that fails its checks."""
-    return StorageError(
+    return WorkspaceDamaged(
         "The workspace is damaged.",
         f"SQLite says: {words}.",
         meaning="The file was left as it is. Nothing was sent.",
-        next_step="Restore workspace.db from a backup, or let the program set it aside and start with an empty one.",
+        next_step="Restore workspace.db from a backup, or start with an empty one after: reconcile-app workspace set-aside",
     )
 
 

@@ -10,6 +10,7 @@ import pytest
 from reconcile_app.connectors.autotask.codes import CODES
 from reconcile_app.core.basis import Run
 from reconcile_app.core.changes import Change, ChangeKind, Status, build_changes
+from reconcile_app.core.decisions import decisions_digest
 from reconcile_app.core.frames import REJECTED
 from reconcile_app.core.journal import OpRecord
 from reconcile_app.core.judge import OpState
@@ -18,7 +19,7 @@ from reconcile_app.core.report import PushReport
 from reconcile_app.core.run import with_decisions
 from reconcile_app.core.settings import CompareOptions
 from reconcile_app.core.sheet import Cell, Origin, Sheet
-from reconcile_app.core.sheets import MARKS, change_words, decisions_digest, sheets
+from reconcile_app.core.sheets import MARKS, change_words, sheets
 from reconcile_app.core.summary_sheet import result_words
 from tests.fakes.comparing import provider
 from tests.fakes.sample_run import sample_run

@@ -26,6 +26,7 @@ from tests.fakes.clock import VirtualClock
 from tests.fakes.comparing import World, provider
 from tests.fakes.reading_psa import ReadingPsa
 from tests.fakes.stores import (
+    DecisionFiles,
     MemoryConnections,
     MemoryJournals,
     MemoryLocks,
@@ -71,6 +72,7 @@ class Office:
         self.journals = MemoryJournals(self.clock)
         self.locks = MemoryLocks()
         self.workbooks = Workbooks()
+        self.decision_files = DecisionFiles()
         self.views: list[PushView] = []
         self.session = self.new_session()
 
@@ -81,7 +83,9 @@ class Office:
             self.connections, self.journals, self.locks, self.workspace, self.snapshots, self.clock,
             operator="Ada", machine="desk-1",
         )
-        stores = Stores(workspace=self.workspace, snapshots=self.snapshots, write_workbook=self.workbooks)
+        stores = Stores(
+            workspace=self.workspace, snapshots=self.snapshots, write_workbook=self.workbooks, read_decisions=self.decision_files
+        )
         self.session = Session(self.connections, self.pushes, stores, self.clock, operator="Ada", machine="desk-1", version="1.2")
         return self.session
 

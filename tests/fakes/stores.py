@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from reconcile_app.core.basis import Basis, LastPush
+from reconcile_app.core.decisions import DecisionSheet
 from reconcile_app.core.errors import Busy, NotFound, SettingsError, StorageError
 from reconcile_app.core.history import RowNote, StoredPush, StoredRun
 from reconcile_app.core.ids import sha256_hex
@@ -222,3 +223,15 @@ class Workbooks:
     def __call__(self, target: Path, sheets: Sequence[Sheet], written: datetime) -> Path:
         self.written.append((target, list(sheets), written))
         return target.with_name(f"{target.stem} (2).xlsx")
+
+
+@dataclass
+class DecisionFiles:
+    """Implements ``DecisionReader``: what each workbook would say."""
+
+    held: dict[Path, DecisionSheet] = field(default_factory=dict)
+
+    def __call__(self, path: Path) -> DecisionSheet:
+        if path not in self.held:
+            raise StorageError("The decisions could not be read.")
+        return self.held[path]

@@ -12,6 +12,7 @@ from reconcile_app.services.connections import Connections
 from reconcile_app.services.desk import Desk
 from reconcile_app.services.pushes import Pushes
 from reconcile_app.services.session import Session, Stores
+from reconcile_app.storage.decision_sheet import read_decisions
 from reconcile_app.storage.journal import Journals
 from reconcile_app.storage.locks import TenantLocks
 from reconcile_app.storage.paths import DataPaths
@@ -98,7 +99,9 @@ class RealDesk:
         self.pushes = Pushes(
             connections, Journals(paths, desk.clock), locks, self.store, snapshots, desk.clock, operator="Ada", machine="desk-1"
         )
-        stores = Stores(workspace=self.store, snapshots=snapshots, write_workbook=write_workbook)
+        stores = Stores(
+            workspace=self.store, snapshots=snapshots, write_workbook=write_workbook, read_decisions=read_decisions
+        )
         self.session = Session(connections, self.pushes, stores, desk.clock, operator="Ada", machine="desk-1", version="1.2")
 
     def close(self) -> None:

@@ -1,0 +1,1 @@
+"""Frames as Qt models: prepared columns, index permutation, filters."""
