@@ -88,9 +88,7 @@ class Composition:
             operator=self.operator,
             machine=self.machine,
         )
-        stores = Stores(
-            workspace=self.store, snapshots=snapshots, write_workbook=write_workbook, read_decisions=read_decisions
-        )
+        stores = Stores(workspace=self.store, snapshots=snapshots, write_workbook=write_workbook, read_decisions=read_decisions)
         return Session(connections, pushes, stores, self.clock, operator=self.operator, machine=self.machine, version=__version__)
 
     def set_workspace_aside(self) -> Path:

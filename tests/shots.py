@@ -52,6 +52,9 @@ class Photographer:
         controller, window = self._app.controller, self._app.window
         await _until(lambda: controller.run is not None)
         await self.take("compare")
+        blocked = controller.run.rows["codes"] == "RC01"
+        window.page("compare").show_row(str(controller.run.rows["key"][blocked].iloc[0]))
+        await self.take("compare-blocked")
         for page in ("mappings", "history", "connections", "settings"):
             window.show_page(page)
             await self.take(page)

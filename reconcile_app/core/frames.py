@@ -73,7 +73,7 @@ def _column(values: Sequence[Any] | np.ndarray[Any, Any] | pd.Series[Any] | None
         if dtype == FLAG:
             return np.zeros(length, dtype=bool)
         if dtype == DATE:
-            return np.full(length, np.datetime64("NaT"), dtype="datetime64[s]")
+            return np.full(length, np.datetime64("NaT", "s"), dtype="datetime64[s]")
         return pd.array([pd.NA] * length, dtype=target)
     if isinstance(values, pd.Series):
         values = values.array

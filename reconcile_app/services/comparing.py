@@ -167,9 +167,12 @@ class Comparing:
             missing={name: self._connections.missing_permissions(name) for name in (billing, psa)},
         )
         try:
-            return await read_both(ends, options, rules, self._clock.today()), ends
+            reading = await read_both(ends, options, rules, self._clock.today())
         finally:
             await asyncio.gather(billing_port.aclose(), psa_port.aclose())
+        for side in (reading.billing.side, reading.psa.side):
+            self._connections.read(side)
+        return reading, ends
 
     async def _keep(self, run: Run, result: str) -> None:
         """The run in the list of runs; an empty result leaves what is there."""

@@ -22,6 +22,7 @@ from reconcile_app.core.ports import (
     Role,
 )
 from reconcile_app.core.settings import Connection, Secret, missing_secrets
+from reconcile_app.core.snapshot import Side
 from reconcile_app.services.desk import ConnectionView, Health
 from reconcile_app.services.stores import ConnectionsStore, SecretsStore
 
@@ -173,6 +174,13 @@ class Connections:
         if spec.build_psa is None:
             raise SettingsError(f"{spec.title} is no PSA.", next_step="Choose another connection.")
         return connection, spec, await spec.build_psa(connection, BuildContext(clock=self._clock, progress=progress))
+
+    def read(self, side: Side) -> None:
+        """A comparison has read this side: what that says about the connection, where no check has said more."""
+        if side.failure is not None:
+            self._health[side.connection] = (Health.FAILED, side.error, self._clock.now(), ())
+        elif self._health.get(side.connection, (Health.FAILED,))[0] is Health.FAILED:
+            self._health[side.connection] = (Health.OK, "Connected", self._clock.now(), ())
 
     async def verify(self, name: str) -> ConnectionView:
         """Run every permission check in one pass and remember the result."""

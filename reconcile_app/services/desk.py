@@ -189,8 +189,11 @@ class Desk(Protocol):
         """Tick or untick rows."""
 
     async def apply_decisions(self, path: Path) -> Run:
-        """Tick what an Excel log of the run on the desk says *push* for in its Decision column, untick what it says *leave* for; one
-        step for undo. Raises WrongUse or StorageError when it cannot be read, PlanRefused when it belongs to another comparison."""
+        """Tick what an Excel log of the run on the desk says *push* for in its Decision column, untick what it says *leave* for.
+
+        One step for undo. Raises WrongUse or StorageError when it cannot be read, PlanRefused when it belongs to another
+        comparison.
+        """
 
     async def set_options(self, options: CompareOptions) -> Run:
         """Options that need no network: allow_create, zero_removed, overwrite_cost, log_level."""

@@ -204,6 +204,7 @@ class Controller(Margin):
             raise
         else:
             self.run_changed.emit(run)
+            self.connections_changed.emit()  # the health lights know more now
         finally:
             self._reading = None
             self._set_busy(words, False)

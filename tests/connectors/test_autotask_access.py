@@ -198,6 +198,16 @@ async def test_two_connections_to_one_tenant_have_one_fingerprint():
     assert (await make(world).tenant()).fingerprint != found.fingerprint
 
 
+async def test_the_look_up_that_found_the_tenant_also_names_it_and_is_made_anew_the_next_time():
+    world = AutotaskWorld()
+    autotask = make(world, zone_user=KEYS["username"])
+    first = await autotask.tenant()
+    assert len(world.asked("zoneInformation")) == 1
+    world.users[KEYS["username"].lower()] = 777
+    assert (await autotask.tenant()).fingerprint != first.fingerprint
+    assert len(world.asked("zoneInformation")) == 2
+
+
 async def test_the_providers_own_company_names_the_tenant_where_the_look_up_cannot():
     world = AutotaskWorld()
     del world.users[KEYS["username"].lower()]

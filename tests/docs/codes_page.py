@@ -11,7 +11,8 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "log-codes.md"
 HEAD = """# Log codes
 
 Every entry of the log has a code and a level. **Error**: technical, something could not be done. **Warning**: needs a person,
-mostly data. **Info** and **Verbose**: nothing to do. Search for a code in the window (Ctrl+F) or filter the sheet *Log* of the workbook.
+mostly data. **Info** and **Verbose**: nothing to do. Search for a code in the window (Ctrl+F) or filter the sheet *Log* of the
+workbook.
 
 The texts are the published ones, including their slips, because people and scripts search for them. Words in braces are filled in.
 Codes that report a write (such as AT09) appear in a comparison, too; the column *planned* tells that nothing has been written yet.

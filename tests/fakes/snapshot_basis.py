@@ -48,7 +48,7 @@ def frame(schema: Schema, rows: int, *, spread: int = 50) -> pd.DataFrame:
         elif dtype == "bool":
             made[name] = [row % 2 == 0 for row in range(rows)]
         else:
-            made[name] = [np.datetime64("NaT") if empty else np.datetime64("2026-11-26") for empty in gap]
+            made[name] = [np.datetime64("NaT", "s") if empty else np.datetime64("2026-11-26") for empty in gap]
     return schema.build(made)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from reconcile_app.core.errors import ConnectionFailed, NotFound, SecretsUnavailable, SettingsError, SignInFailed
 from reconcile_app.core.findings import Kind
-from reconcile_app.core.ports import CheckResult, PermissionCheck
+from reconcile_app.core.ports import CheckResult, PermissionCheck, Role
 from reconcile_app.core.settings import Connection, Secret
 from reconcile_app.services.connections import Connections, environment_name, is_loopback
 from reconcile_app.services.desk import ConnectionView, Health
@@ -205,6 +205,22 @@ def test_a_connection_of_an_unknown_kind_can_be_removed() -> None:
     assert ("old", "key") not in desk.secrets.held
 
 
+async def test_a_connection_of_an_unknown_kind_does_not_hide_the_others() -> None:
+    desk = Office()
+    desk.connections_store.save(Connection(name="old", kind="quickbooks"))
+    assert [view.connection.name for view in desk.session.connections()] == ["atria", "autotask", "old"]
+    view = view_of(desk, "old")
+    assert (view.health, view.words, view.stored_secrets) == (Health.FAILED, "unknown kind quickbooks", frozenset())
+    assert (view.spec.key, view.spec.title, view.spec.fields) == ("quickbooks", "quickbooks", ())
+    assert view.spec.role not in (Role.BILLING, Role.PSA)
+    for opening in (desk.connections.open_billing("old", unwatched), desk.connections.open_psa("old", unwatched)):
+        with pytest.raises(SettingsError, match="There is no connector quickbooks"):
+            await opening
+    with pytest.raises(SettingsError, match="There is no connector quickbooks"):
+        await desk.session.verify("old")
+    assert desk.opened == 0
+
+
 @pytest.mark.parametrize(("values", "sandbox"), [
     ({}, False),
     ({"base_url": "http://127.0.0.1:8080"}, True),
@@ -236,3 +252,19 @@ async def test_the_log_learns_secrets_before_they_are_used() -> None:
     with pytest.raises(ConnectionFailed):
         await connections.open_psa("autotask", unwatched)
     assert learned == ["u", "s"]
+
+
+async def test_a_comparison_tells_what_it_learned_of_a_connection_unless_a_check_said_more() -> None:
+    desk = Office()
+    await desk.compare()
+    assert view_of(desk, "autotask").health is Health.OK
+    side = desk.session.run.basis.psa.side
+    connections = desk.connections
+    connections.read(replace(side, complete=False, error="Nobody answers.", failure=Kind.PSA_UNREACHABLE))
+    assert (view_of(desk, "autotask").health, view_of(desk, "autotask").words) == (Health.FAILED, "Nobody answers.")
+    connections.read(side)
+    assert view_of(desk, "autotask").health is Health.OK
+    desk.psa.checks.append(PermissionCheck(name="Contracts: edit", needed_for="push", result=CheckResult.MISSING))
+    await desk.session.verify("autotask")
+    connections.read(side)
+    assert view_of(desk, "autotask").health is Health.LIMITED

@@ -88,3 +88,25 @@ def test_what_was_compressed_comes_back_and_a_wrong_size_does_not(data: bytes) -
             decompress(compress(data), size)
     with pytest.raises(ColumnsError):
         decompress(b"not compressed", 5)
+
+
+def test_texts_that_are_alike_are_kept_once_and_share_their_memory_again() -> None:
+    texts = ["Hosted Exchange, Advanced", None, "half \ud83d of it"] * 50
+    made = SCHEMA.build({"text": texts})
+    data = pack(SCHEMA, made)
+    restored = unpack(SCHEMA, data)
+    pd.testing.assert_frame_equal(restored, made)
+    assert data.count(b"Hosted Exchange") == 1
+    assert restored["text"].array[0] is restored["text"].array[3]
+
+
+def test_many_different_texts_are_kept_in_order() -> None:
+    texts = [f"C-{number}" for number in range(45_000)]
+    restored = unpack(SCHEMA, pack(SCHEMA, SCHEMA.build({"text": texts})))
+    assert restored["text"].tolist() == texts
+
+
+@pytest.mark.parametrize("rows", [[0, 1], [-2, 0]])
+def test_a_row_without_a_text_is_refused(rows: list[int]) -> None:
+    with pytest.raises(ColumnsError, match="a row has no text"):
+        unpack(SCHEMA, msgspec.msgpack.encode({"text": {"texts": [["a"]], "rows": rows}}))

@@ -55,6 +55,11 @@ def _labels(fields: Fields, name: str) -> dict[int, str]:
     return {int(each.value): each.label.strip() for each in values if each.value.isascii() and each.value.isdigit()}
 
 
+_shared = functools.lru_cache(maxsize=2**16)(str)
+"""An id as text; the same text each time, because each id stands on many rows."""
+
+
+@functools.lru_cache(maxsize=2**16)
 def text_or_none(value: object) -> str | None:
     """Trimmed text; blank text is absent."""
     return (str(value).strip() or None) if value is not None else None
@@ -102,7 +107,7 @@ def divide_half_even(number: int, by: int) -> int:
 def days(values: Sequence[date | None]) -> np.ndarray[tuple[int], np.dtype[np.datetime64]]:
     """Calendar dates as a frame keeps them."""
     told = [place for place, value in enumerate(values) if value is not None]
-    found = np.full(len(values), np.datetime64("NaT"), dtype="datetime64[s]")
+    found = np.full(len(values), np.datetime64("NaT", "s"), dtype="datetime64[s]")
     found[told] = np.array([values[place] for place in told], dtype="datetime64[D]")
     return found
 
@@ -193,7 +198,7 @@ def in_force(rows: Sequence[UnitRow], at: date) -> InForce:
     unusable = next((each for each in rows if each.units is None), None)
     if unusable is not None:
         return InForce(quantity=None, row=unusable, trouble=f"Unit row {unusable.id} holds no whole number of units.")
-    return _state_of(row, sorted(later, key=lambda each: (each.start_date, each.id)))
+    return _state_of(row, later)
 
 
 def _sorted_out(rows: Sequence[UnitRow], at: date) -> tuple[UnitRow | None, bool, list[UnitRow]]:
@@ -214,7 +219,8 @@ def _sorted_out(rows: Sequence[UnitRow], at: date) -> tuple[UnitRow | None, bool
 
 def _state_of(row: UnitRow | None, later: Sequence[UnitRow]) -> InForce:
     units = (row.units if row is not None else 0) or 0
-    change = next((each for each in later if each.units != units), None)
+    changes = [each for each in later if each.units != units]
+    change = min(changes, key=lambda each: (each.start_date, each.id)) if changes else None
     return InForce(
         quantity=units * SCALE,
         row=row,
@@ -299,8 +305,8 @@ def _lines_slice(lines: Sequence[Line], index: UnitIndex, at: date, unread: Coll
     return CONTRACT_LINES.build(
         {
             "line_id": [str(line.id) for line in lines],
-            "contract_id": [str(line.contract_id) for line in lines],
-            "service_id": [str(line.service_id) for line in lines],
+            "contract_id": [_shared(line.contract_id) for line in lines],
+            "service_id": [_shared(line.service_id) for line in lines],
             "description": [text_or_none(line.invoice_description) or text_or_none(line.internal_description) for line in lines],
             "quantity": [state.quantity for state in states],
             "unit_price": [sold_price(line) for line in lines],
