@@ -279,6 +279,10 @@ class Controller(Margin):
             wanted = replace(self._desk.run.basis.options, **changes)
             self._start_change(lambda: self._desk.set_options(wanted))
 
+    def apply_decisions(self, path: Path) -> None:
+        """Tick by the Decision column of an edited Excel log."""
+        self._start_change(lambda: self._desk.apply_decisions(path), f"Decisions taken from {path.name}.")
+
     def undo(self) -> None:
         """Take back the last decision or rule."""
         self._step(self._desk.undo, self._desk.can_undo, "Undone", "Nothing to undo.")

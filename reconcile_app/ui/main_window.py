@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from PySide6.QtCore import QByteArray, Qt, QUrl, Signal
-from PySide6.QtGui import QCloseEvent, QDesktopServices, QKeySequence, QShortcut
-from PySide6.QtWidgets import QApplication, QFileDialog, QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtCore import QByteArray, Qt, Signal
+from PySide6.QtGui import QCloseEvent, QKeySequence, QShortcut
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
 from reconcile_app.core.settings import Limits
 from reconcile_app.ui.controller import Controller
@@ -21,6 +21,7 @@ from reconcile_app.ui.views.open_changes import OpenChanges
 from reconcile_app.ui.views.push_flow import OpDecisions, PushFlow
 from reconcile_app.ui.views.rail import PAGES, Rail
 from reconcile_app.ui.views.welcome_page import WelcomePage
+from reconcile_app.ui.views.workbook_files import WorkbookFiles
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -69,10 +70,10 @@ class MainWindow(QMainWindow):
         self._errors: list[BaseException] = []
         self._mapping: MappingFlow | None = None
         self._compare: ComparePage | None = None
-        self._export_folder: Path | None = None
         self.rail = Rail(theme)
         self.stack = QStackedWidget()
         self.banner, _, self.banner_text = strip("warn")
+        self.files = WorkbookFiles(controller, self, self._note)
         decisions = OpDecisions(controller, self)
         self.push = PushFlow(controller, theme, decisions, now=now)
         self._open_changes = OpenChanges(controller, theme, decisions, self)
@@ -102,7 +103,7 @@ class MainWindow(QMainWindow):
         self._busy_words = plain_label()
         self._compared = muted_label("Nothing compared yet")
         self._compared.setAccessibleName("The comparison on the desk")
-        self.open_folder = button("Open folder", self._open_export_folder, kind="quiet")
+        self.open_folder = button("Open folder", self.files.open_folder, kind="quiet")
         self.open_folder.hide()
         self.statusBar().setSizeGripEnabled(False)
         self.statusBar().setContentsMargins(8, 0, 10, 0)
@@ -159,6 +160,7 @@ class MainWindow(QMainWindow):
         page.map_requested.connect(self._map_row)
         page.push_requested.connect(self.push.start)
         page.export_requested.connect(self.choose_export)
+        page.decisions_requested.connect(self.files.choose_decisions)
         page.open_ops_requested.connect(self._open_changes.show)
         page.connect_requested.connect(lambda: self.show_page("connections"))
         page.help_requested.connect(self.show_help)
@@ -314,28 +316,11 @@ class MainWindow(QMainWindow):
 
     def choose_export(self) -> None:
         """Ask where the Excel log goes and write it."""
-        run = self._controller.run
-        if run is None:
-            self._note("There is nothing to export yet. Compare first.")
-        elif not self._controller.tasks.running("choose export"):
-            name = f"Reconcile {run.basis.psa.side.title} {run.basis.billing.period.end}.xlsx"
-            self._controller.tasks.start(self._choose_export(name), "choose export")
-
-    async def _choose_export(self, name: str) -> None:
-        start = (self._export_folder or Path.home()) / name
-        dialog = QFileDialog(self, "Export the log to Excel", str(start), "Excel workbook (*.xlsx)")
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setDefaultSuffix("xlsx")
-        if await run_dialog(dialog) == QFileDialog.DialogCode.Accepted and dialog.selectedFiles():
-            self._controller.export(Path(dialog.selectedFiles()[0]))
+        self.files.choose_export()
 
     def _exported(self, path: Path) -> None:
-        self._export_folder = path.parent
+        self.files.exported(path)
         self.open_folder.show()
-
-    def _open_export_folder(self) -> None:
-        if self._export_folder is not None:
-            QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._export_folder)))
 
     # how it was left ---------------------------------------------------------------------------------------------------------
     def _restore(self) -> None:

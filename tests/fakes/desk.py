@@ -246,6 +246,12 @@ class FakeDesk:
             products={k: v for k, v in rules.products.items() if v != rule},
             lines={k: v for k, v in rules.lines.items() if v != rule}))
 
+    async def apply_decisions(self, path: Path) -> Run:
+        self._called("apply_decisions", path)
+        frame = self._now().rows.copy()
+        frame["selected"] = False
+        return self._rebuilt("decisions from a workbook", frame)
+
     async def set_options(self, options: CompareOptions) -> Run:
         self._called("set_options", options)
         frame = self._now().rows.copy()

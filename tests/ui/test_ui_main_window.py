@@ -295,3 +295,32 @@ def test_the_red_strip_opens_the_list_of_open_changes(in_qt, theme):
             await gone(summary)
 
     in_qt(steps())
+
+
+def test_decisions_are_taken_back_from_an_edited_workbook(in_qt, theme, tmp_path):
+    async def steps():
+        desk = FakeDesk(sample_run())
+        async with opened(desk, theme) as (window, controller):
+            await until(lambda: window.page("compare").take_back.isEnabled())
+            press(window.page("compare").take_back)
+            dialog = await dialog_of(QFileDialog)
+            log = tmp_path / "log.xlsx"
+            log.write_bytes(b"")
+            name = dialog.findChild(QLineEdit, "fileNameEdit")
+            name.setText(str(log))
+            key(name, Qt.Key.Key_Return)
+            await until(lambda: ("apply_decisions", log) in desk.calls)
+            assert controller.run is not None
+
+    in_qt(steps())
+
+
+def test_without_a_comparison_no_workbook_is_asked_for(in_qt, theme):
+    async def steps():
+        async with opened(FakeDesk(), theme) as (window, controller):
+            window.files.choose_decisions()
+            window.files.choose_export()
+            assert not controller.tasks.running("choose decisions")
+            assert "Compare first" in window.statusBar().currentMessage() or "Compare first" in words_of(window)
+
+    in_qt(steps())

@@ -187,7 +187,7 @@ def test_a_row_says_why_it_cannot_be_ticked_and_reads_as_a_sentence(rows):
     assert reason.startswith("Cannot be ticked")
     assert "AT04: no identifier." in reason
     assert row_sentence(rows, row, "Atria", "Autotask") == (
-        "Cedar & Co, Backup 1 TB: Blocked. Atria bills 3.0, Autotask has none. Codes AT04.")
+        "Cedar & Co, Backup 1 TB: Blocked. Atria bills 3.0, its line in Autotask is open. Codes AT04.")
     first = row_sentence(rows, 0, "Atria", "Autotask")
     assert first.endswith("Difference +2.0. Ticked.")
     model = ComparisonModel()

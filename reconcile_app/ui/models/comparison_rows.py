@@ -250,7 +250,7 @@ def row_sentence(rows: ComparisonRows, row: int, billing: str, psa: str) -> str:
     status = STATUSES[rows.status[row]]
     parts = [
         f"{texts['customer_name']}, {texts['service_name']}: {STATUS_WORDS[status]}.",
-        f"{billing} bills {_spoken(texts['billed_quantity'])}, {psa} has {_spoken(texts['contract_quantity'])}.",
+        f"{billing} bills {_spoken(texts['billed_quantity'])}, {_spoken_psa(texts['contract_quantity'], status, psa)}.",
     ]
     if texts["difference"] not in (NONE, "0"):
         parts.append(f"Difference {texts['difference']}.")
@@ -259,6 +259,11 @@ def row_sentence(rows: ComparisonRows, row: int, billing: str, psa: str) -> str:
     if rows.selectable[row]:
         parts.append("Ticked." if rows.selected[row] else "Not ticked.")
     return " ".join(parts)
+
+
+def _spoken_psa(text: str, status: Status, psa: str) -> str:
+    """A blocked row without a line is not a line without a quantity."""
+    return f"its line in {psa} is open" if status is Status.BLOCKED and text == NONE else f"{psa} has {_spoken(text)}"
 
 
 def _spoken(text: str) -> str:

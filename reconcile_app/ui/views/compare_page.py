@@ -11,7 +11,7 @@ from PySide6.QtGui import QKeyEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QStackedWidget, QTabBar, QVBoxLayout, QWidget
 
 from reconcile_app.ui.controller import Controller
-from reconcile_app.ui.dialogs import show_error
+from reconcile_app.ui.dialogs import plain_tool_tip, show_error
 from reconcile_app.ui.messages import locale_numbers, plural
 from reconcile_app.ui.models.comparison_rows import ComparisonRows, field, prepare_comparison
 from reconcile_app.ui.models.filtering import Filtered, Filters, apply_filters
@@ -39,6 +39,7 @@ class ComparePage(QWidget):
     """Row key, and what: customer, contract, product or line."""
     push_requested = Signal()
     export_requested = Signal()
+    decisions_requested = Signal()
     open_ops_requested = Signal()
     connect_requested = Signal()
     help_requested = Signal()
@@ -53,6 +54,10 @@ class ComparePage(QWidget):
         self.tabs = QTabBar()
         self.search = QLineEdit()
         self.export = button("Export to Excel", self.export_requested.emit, name="Export to Excel")
+        self.take_back = button(
+            "Take back …", self.decisions_requested.emit, name="Take decisions from an edited Excel log", kind="quiet"
+        )
+        plain_tool_tip(self.take_back, "Tick by the Decision column of an Excel log that was edited")
         self.pane = ComparisonPane(controller, theme, self._numbers)
         self._commands = RowCommands(controller, self.pane, self._numbers, self)
         self.log = LogPage(controller, theme, self._numbers)
@@ -79,6 +84,7 @@ class ComparePage(QWidget):
         line.addWidget(self.tabs)
         line.addStretch(1)
         line.addWidget(self.search, 2)
+        line.addWidget(self.take_back)
         line.addWidget(self.export)
         self._stack.addWidget(self.pane)
         self._stack.addWidget(self.log)
@@ -140,6 +146,7 @@ class ComparePage(QWidget):
         self._tell_failure()
         self.log.set_run(run)
         self.export.setEnabled(run is not None)
+        self.take_back.setEnabled(run is not None)
         self._controller.tasks.cancel("prepare")
         if run is None:
             self.pane.clear()

@@ -86,6 +86,8 @@ def _status_words(rows: ComparisonRows, row: int, billing: str, psa: str, number
     status = STATUSES[rows.status[row]]
     billed, contract = (_quantity(rows, row, name, numbers) for name in ("billed_quantity", "contract_quantity"))
     both = f"{billing} bills {billed}, {psa} has {contract}."
+    if status is Status.BLOCKED and amount(rows.run, row, "contract_quantity") is None:
+        both = f"{billing} bills {billed}; which line in {psa} that belongs to is open."
     sentences = {
         Status.EQUAL: f"Both sides have {billed}. Nothing to do.",
         Status.ADD: f"{billing} bills {billed} and {psa} has no line. A push creates it.",
