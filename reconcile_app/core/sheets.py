@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from reconcile_app.core.basis import Run
-from reconcile_app.core.changes import ChangeKind
+from reconcile_app.core.changes import ChangeKind, Status
 from reconcile_app.core.decisions import change_targets, decisions_digest
 from reconcile_app.core.findings import Level
 from reconcile_app.core.journal import OpRecord
@@ -214,8 +214,9 @@ def _log(log: pd.DataFrame) -> Sheet:
 
 
 def _ignored(run: Run) -> Sheet:
+    held = run.rows[run.rows["status"] == Status.IGNORED.value]
     named = run.ignored.merge(
-        run.rows[["key", "customer_name", "service_name", "sku", "description"]], on="key", how="left", validate="many_to_one"
+        held[["key", "customer_name", "service_name", "sku", "description"]], on="key", how="left", validate="many_to_one"
     )
     until = [None if pd.isna(value) else date.fromisoformat(value) for value in named["until"]]
     return Sheet(

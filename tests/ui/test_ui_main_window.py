@@ -301,7 +301,7 @@ def test_decisions_are_taken_back_from_an_edited_workbook(in_qt, theme, tmp_path
     async def steps():
         desk = FakeDesk(sample_run())
         async with opened(desk, theme) as (window, controller):
-            await until(lambda: window.page("compare").take_back.isEnabled())
+            await until(window.page("compare").take_back.isEnabled)
             press(window.page("compare").take_back)
             dialog = await dialog_of(QFileDialog)
             log = tmp_path / "log.xlsx"

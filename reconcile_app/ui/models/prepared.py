@@ -155,6 +155,24 @@ def positions(keys: list[str]) -> dict[str, int]:
     return found
 
 
+def ordered(keys: Sequence[Ints]) -> npt.NDArray[np.intp]:
+    """The permutation that sorts by the first key, then by the next; what is equal stays in its order.
+
+    Digit by digit of 16 bits, the least first: numpy sorts such integers many times faster than wider ones.
+    """
+    digits = [digit for key in reversed(keys) for digit in _digits(key)]
+    order = np.argsort(digits[0], kind="stable")
+    for digit in digits[1:]:
+        order = order[np.argsort(digit[order], kind="stable")]
+    return order
+
+
+def _digits(ranks: Ints) -> list[Ints]:
+    if ranks.dtype == np.int16:
+        return [ranks]
+    return [(ranks & 0xFFFF).astype(np.uint16), (ranks >> 16).astype(np.int16)]
+
+
 class SearchIndex:
     """Finds words in the texts of rows. Every blank-separated word must occur in some text column of the row.
 
