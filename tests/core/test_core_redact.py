@@ -123,3 +123,11 @@ def test_the_redactor_does_not_show_what_it_knows() -> None:
 )
 def test_hostile_text_does_not_stop_the_program(text: str) -> None:
     assert Redactor(["secret-value"]).clean(text)
+
+
+def test_secrets_that_complete_each_other_without_end_do_not_stop_the_program() -> None:
+    letters = "bcdefghijklmnopqrstuvwxy"
+    chain = Redactor(["zzzz", *(f"{letter}{MARK}" for letter in letters)])
+    cleaned = chain.clean(f"{letters}zzzz")
+    assert "zzzz" not in cleaned
+    assert len(cleaned) < len(letters) + len(MARK)

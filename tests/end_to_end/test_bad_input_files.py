@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from reconcile_app.core.errors import DiskFull, JournalDamaged, NewerFormat, ReconcileError, SettingsError, StorageError
+from reconcile_app.services.desk import Health
 from reconcile_app.storage import workbook
 from tests.end_to_end.desk_fixture import Bench, row_of, two_customers
 
@@ -84,8 +85,10 @@ async def test_a_connection_that_is_written_wrongly_is_told_and_never_used(bench
 async def test_a_connection_of_an_unknown_kind_does_not_hide_the_others(bench: Bench) -> None:
     file = bench.folder / "connections.toml"
     file.write_text(file.read_text(encoding="utf-8") + '\n[connections.future]\nkind = "newpsa"\nspeed = "7"\n', encoding="utf-8")
+    shown = {view.connection.name: view for view in bench.session.connections()}
+    assert (shown["future"].health, "newpsa" in shown["future"].words) == (Health.FAILED, True)
     with pytest.raises(SettingsError) as caught:
-        bench.session.connections()
+        await bench.session.verify("future")
     check_told(caught.value)
     assert "newpsa" in str(caught.value)
     # What does not need it goes on.
