@@ -82,6 +82,7 @@ def in_qt(qapp: QApplication) -> Iterator[RunSteps]:
 
     yield run
     loop.close()
+    qapp.sendPostedEvents()  # what a worker has still told the loop needs the loop's timer
     # cancelled timeouts keep their timers, and only this thread may end them: a later collection may run in a worker
     delete(loop._timer)
 
