@@ -4,6 +4,7 @@ A connector declares its fields once (name, label, help, secret or not, default)
 that row. Options have the names that operators know from their jobs.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -137,3 +138,8 @@ def parse_flag(text: str | bool) -> bool:
 def missing_secrets(fields: Sequence[SettingField], connection: Connection) -> list[SettingField]:
     """The required secrets that are empty, in order of declaration."""
     return [f for f in fields if f.secret and f.required and not connection.secrets.get(f.name)]
+
+
+def environment_name(connection: str, field: str) -> str:
+    """The environment variable that may carry a secret for unattended use: ``RECONCILE_SECRET_ATRIA_TOKEN``."""
+    return "RECONCILE_SECRET_" + re.sub(r"[^A-Z0-9]", "_", f"{connection}_{field}".upper())

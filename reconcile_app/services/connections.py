@@ -21,7 +21,7 @@ from reconcile_app.core.ports import (
     PsaPort,
     Role,
 )
-from reconcile_app.core.settings import Connection, Secret, missing_secrets
+from reconcile_app.core.settings import Connection, Secret, environment_name, missing_secrets
 from reconcile_app.core.snapshot import Side
 from reconcile_app.services.desk import ConnectionView, Health
 from reconcile_app.services.stores import ConnectionsStore, SecretsStore
@@ -282,15 +282,6 @@ def _loopback_host(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def environment_name(connection: str, field: str) -> str:
-    """The environment variable that may hold a secret for unattended use."""
-    return f"RECONCILE_SECRET_{_variable(connection)}_{_variable(field)}"
-
-
-def _variable(text: str) -> str:
-    return "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in text).upper()
 
 
 def _no_progress(progress: object) -> None:

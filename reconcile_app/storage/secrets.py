@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Final, TypeVar
 
 from reconcile_app.core.errors import SecretsUnavailable
-from reconcile_app.core.settings import Secret
+from reconcile_app.core.settings import Secret, environment_name
 from reconcile_app.storage.secret_backend import NoSecureStorage, SecretBackend, find_backend
 
 T = TypeVar("T")
@@ -185,11 +185,6 @@ class SecretStore:
                 raise errors[0]
             raise _Unusable(_words(errors[0])) from errors[0]
         return results[0]
-
-
-def environment_name(connection: str, field: str) -> str:
-    """The environment variable that may carry a secret for unattended use: ``RECONCILE_SECRET_ATRIA_TOKEN``."""
-    return "RECONCILE_SECRET_" + re.sub(r"[^A-Z0-9]", "_", f"{connection}_{field}".upper())
 
 
 def _sentence(words: str) -> str:

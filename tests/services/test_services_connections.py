@@ -7,8 +7,8 @@ import pytest
 from reconcile_app.core.errors import ConnectionFailed, NotFound, SecretsUnavailable, SettingsError, SignInFailed
 from reconcile_app.core.findings import Kind
 from reconcile_app.core.ports import CheckResult, PermissionCheck, Role
-from reconcile_app.core.settings import Connection, Secret
-from reconcile_app.services.connections import Connections, environment_name, is_loopback
+from reconcile_app.core.settings import Connection, Secret, environment_name
+from reconcile_app.services.connections import Connections, is_loopback
 from reconcile_app.services.desk import ConnectionView, Health
 from tests.fakes.office import Office, unwatched
 

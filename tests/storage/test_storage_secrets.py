@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconcile_app.core.errors import SecretsUnavailable
-from reconcile_app.core.settings import Secret
+from reconcile_app.core.settings import Secret, environment_name
 from reconcile_app.storage.secret_backend import ALLOWED, NoSecureStorage, find_backend
-from reconcile_app.storage.secrets import PART, SecretStore, environment_name
+from reconcile_app.storage.secrets import PART, SecretStore
 from tests.fakes.keyrings import ForgetfulKeyring, HangingKeyring, MemoryKeyring, RaisingKeyring, StubbornKeyring
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -256,7 +256,7 @@ def test_data_folders_do_not_see_each_others_secrets() -> None:
 # which keyring ---------------------------------------------------------------------------------------------------------------
 FINDING = """
 import sys
-from reconcile_app.core.settings import Secret
+from reconcile_app.core.settings import Secret, environment_name
 from reconcile_app.storage.secrets import SecretStore
 secrets = SecretStore()
 secrets.set("atria", "token", Secret("canary-0815"))
