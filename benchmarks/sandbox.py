@@ -11,7 +11,7 @@ from typing import Any
 
 from benchmarks.measure import ROOT
 from reconcile_app.composition import Composition
-from reconcile_app.sample import NAMES, SampleSecrets
+from reconcile_app.sample import SampleSecrets
 
 _SERVE = """
 import json, sys, threading
@@ -44,7 +44,7 @@ def installation(settings: dict[str, dict[str, Any]]) -> Iterator[Composition]:
         composition = Composition(Path(folder), secrets=SampleSecrets())
         for kind, fields in settings.items():
             values = {name: str(value) for name, value in fields.items() if name != "secrets"}
-            composition.session.save_connection(NAMES.get(kind, kind), kind, values, fields["secrets"])
+            composition.session.save_connection(kind, kind, values, fields["secrets"])
         try:
             yield composition
         finally:

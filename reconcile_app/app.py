@@ -91,15 +91,14 @@ class App:
 
     async def use_sample_data(self) -> None:
         """Start the sandbox and work on it; what was open before is left as it is."""
-        from reconcile_app.sample import NAMES
+        from reconcile_app.sample import BILLING, psa_kinds
 
         data = await asyncio.to_thread(_start_sample_data)
         before, self._data = self._data, data
         self._take(data.composition)
         if before is not None:
             await asyncio.to_thread(before.close)
-        psa = next(kind for kind in data.settings if kind != "atria")
-        self.controller.select_connections(NAMES["atria"], NAMES.get(psa, psa))
+        self.controller.select_connections(BILLING, psa_kinds(data.settings)[0])
         self.controller.compare()
 
     async def _get_ready(self) -> None:

@@ -11,9 +11,10 @@ from reconcile_app.cli_output import Output
 from reconcile_app.core.amounts import format_amount
 from reconcile_app.core.basis import Run
 from reconcile_app.core.changes import ChangeKind
+from reconcile_app.core.errors import WrongUse
 from reconcile_app.core.mapping_rules import CustomerRule, IgnoreRule
 from reconcile_app.core.settings import CompareOptions
-from reconcile_app.sample import NAMES, SampleData
+from reconcile_app.sample import BILLING, SampleData, psa_kinds
 from reconcile_app.sandbox.remote import Bystanders
 
 WORKBOOK = "reconcile-demo.xlsx"
@@ -22,15 +23,26 @@ _OPTIONS = CompareOptions(allow_create=True, overwrite_cost=True)
 _CREDIT = "Credit for a returned server; settled with an invoice of its own."
 
 
-async def run_headless(out: Path, output: Output) -> int:
+async def run_headless(out: Path, output: Output, psa: str = "") -> int:
     """Push a line, let others work, compare, mend and decide, push, export.
+
+    Args:
+        out: the folder of the Excel log.
+        output: where the story is told.
+        psa: the kind of PSA it happens in; the first that the sandbox offers when left out.
 
     Returns:
         0 done; 1 done, and some lines of the sample data need a person, as they are meant to.
+
+    Raises:
+        WrongUse: the sandbox has no such PSA.
     """
     data = await asyncio.to_thread(SampleData)
     try:
-        return await _Month(data, output).tell(out)
+        offered = psa_kinds(data.settings)
+        if psa and psa not in offered:
+            raise WrongUse(f"The sandbox has no PSA {psa[:40]!r}.", next_step=f"Use one of: {', '.join(offered)}.")
+        return await _Month(data, output, psa or offered[0]).tell(out)
     finally:
         await asyncio.to_thread(data.close)
 
@@ -38,17 +50,21 @@ async def run_headless(out: Path, output: Output) -> int:
 class _Month:
     """The story, step by step. The customers are those of the sandbox's demo."""
 
-    def __init__(self, data: SampleData, output: Output) -> None:
+    def __init__(self, data: SampleData, output: Output, psa: str) -> None:
         self._session = data.composition.session
+        self._psa = psa
+        self._title_of_psa, self._contract = next(
+            (spec.title, spec.vocabulary.get("contract", "contract")) for spec in self._session.specs() if spec.key == psa
+        )
         self._operator = data.composition.operator
         self._today = data.composition.clock.today()
-        self._others = Bystanders(data.settings)
+        self._others = Bystanders(data.settings, psa)
         self._output = output
 
     async def tell(self, out: Path) -> int:
         """All of it."""
         await self._earlier()
-        self._title("3. Compare Atria with Autotask (sample data on this computer).")
+        self._title(f"3. Compare Atria with {self._title_of_psa} (sample data on this computer).")
         run = await self._compare()
         print_run(self._output, run)
         run = await self._decide(run)
@@ -65,7 +81,7 @@ class _Month:
         own = run.rows[(run.rows["customer_code"] == "IRON").to_numpy(dtype=bool)].iloc[0]
         rule = CustomerRule(customer_code="IRON", company_id=own["company_id"], contract_id=own["contract_id"])
         run = await self._session.map_customer(rule)
-        self._say(f"IRON is mapped to its contract {own['contract_name']}.")
+        self._say(f"IRON is mapped to its {self._contract} {own['contract_name']}.")
         run = await select_exactly(self._session, run, [_row(run, "ASP", "602")["key"]])
         plan = await self._session.review()
         view = await self._session.push(plan, str(plan.totals.lines), lambda view: None)
@@ -76,11 +92,11 @@ class _Month:
         await asyncio.to_thread(self._others.adjust, _row(run, "ASP", "602")["line_id"], 1, before)
         await asyncio.to_thread(self._others.remove_contract, own["contract_id"])
         await asyncio.to_thread(self._others.damage_a_customer_record)
-        self._say("Autotask: ASP's line was raised once more, and the contract of IRON was deleted.")
+        self._say(f"{self._title_of_psa}: ASP's line was raised once more, and the {self._contract} of IRON was deleted.")
         self._say("Atria: the record of one customer comes damaged.")
 
     async def _compare(self) -> Run:
-        run = await self._session.compare(NAMES["atria"], NAMES["autotask"], _OPTIONS, self._output.progress)
+        run = await self._session.compare(BILLING, self._psa, _OPTIONS, self._output.progress)
         self._output.progress_done()
         return run
 
@@ -90,7 +106,7 @@ class _Month:
         contracts = await self._session.contracts_of(company)
         first = contracts.sort_values("contract_id").iloc[0]
         await self._session.map_customer(CustomerRule(customer_code="HARLEQ", company_id=company, contract_id=first["contract_id"]))
-        self._say(f"HARLEQ has several contracts (RC01): it belongs to {first['contract_name']}.")
+        self._say(f"HARLEQ has several {self._contract}s (RC01): it belongs to {first['contract_name']}.")
         await self._session.mark_waiting("STONE", "Billing Identifier")
         self._say("STONE: its identifier was corrected in Atria; it waits for the reprocess there (RC11).")
         credit = IgnoreRule(key=_row(run, "NEGAT", "610")["key"], reason=_CREDIT, by=self._operator, created=self._today)

@@ -17,8 +17,8 @@ from reconcile_app.core.errors import StorageError
 from reconcile_app.core.settings import Secret
 from reconcile_app.storage.secrets import Names, SecretStore
 
-NAMES = {"atria": "atria", "autotask": "autotask"}
-"""Names of the sample connections by kind."""
+BILLING = "atria"
+"""The sample connections are called after their kinds; this is the billing side."""
 
 
 class SampleSecrets(SecretStore):
@@ -94,7 +94,7 @@ class SampleData:
     def _connect(self) -> None:
         for kind, settings in self.settings.items():
             values = {name: str(value) for name, value in settings.items() if name != "secrets"}
-            self.composition.session.save_connection(NAMES.get(kind, kind), kind, values, settings["secrets"])
+            self.composition.session.save_connection(kind, kind, values, settings["secrets"])
 
 
 @contextlib.contextmanager
@@ -114,4 +114,4 @@ def _program() -> list[str]:
 
 def psa_kinds(settings: Mapping[str, Any]) -> list[str]:
     """The PSAs that a sandbox serves."""
-    return [kind for kind in settings if kind != "atria"]
+    return [kind for kind in settings if kind != BILLING]

@@ -10,24 +10,26 @@ import msgspec
 
 
 class Bystanders:
-    """Everybody else who works with Atria and Autotask while the program runs.
+    """Everybody else who works with Atria and a PSA while the program runs.
 
     Args:
         settings: what ``sandbox serve`` printed.
+        psa: the kind of PSA.
     """
 
-    def __init__(self, settings: Mapping[str, Mapping[str, Any]]) -> None:
+    def __init__(self, settings: Mapping[str, Mapping[str, Any]], psa: str) -> None:
         self._atria = str(settings["atria"]["base_url"])
         self._token = str(settings["atria"]["secrets"]["token"])
-        self._autotask = str(settings["autotask"]["zone_lookup_url"])
+        # Every simulator answers control calls on each of its addresses.
+        self._psa = next(str(value) for value in settings[psa].values() if str(value).startswith("http"))
 
     def adjust(self, line: str, change: int, day: date) -> None:
-        """Change the units of a contract line from a day on, as another user of Autotask does."""
-        _call("POST", self._autotask, "/__sim/adjust", {"line": line, "change": change, "date": day.isoformat()})
+        """Change the quantity of a contract line from a day on, as another user of the PSA does."""
+        _call("POST", self._psa, "/__sim/adjust", {"line": line, "change": change, "date": day.isoformat()})
 
     def remove_contract(self, contract: str) -> None:
-        """Delete a contract in Autotask."""
-        _call("POST", self._autotask, "/__sim/remove-contract", {"contract": contract})
+        """Delete a contract in the PSA."""
+        _call("POST", self._psa, "/__sim/remove-contract", {"contract": contract})
 
     def damage_a_customer_record(self) -> None:
         """Let Atria's next list of customers hold one record more, whose code is no text."""
