@@ -16,6 +16,7 @@ from reconcile_app.sandbox.atria_state import AtriaState, Period
 from reconcile_app.sandbox.atria_variants import shape, shape_object, swagger
 from reconcile_app.sandbox.gate import Reply, Request, json_reply
 from reconcile_app.sandbox.ledger import Origin
+from reconcile_app.sandbox.moments import Moments
 from reconcile_app.sandbox.simulator import Control, Order, Simulator
 from reconcile_app.sandbox.switches import Switches
 
@@ -42,6 +43,7 @@ class AtriaSimulator(Simulator):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
+        self._moments = Moments()
         self._bodies: OrderedDict[tuple[object, ...], bytes] = OrderedDict()
         self._rows: OrderedDict[tuple[int, date], list[billing.BillRow]] = OrderedDict()
 
@@ -61,6 +63,14 @@ class AtriaSimulator(Simulator):
         return {"base_url": self.base_url, "customer_key": "customer", "ca_file": "", "secrets": {"token": token}}
 
     def handle(self, request: Request, origin: Origin) -> Reply:
+        """Carry out one request, and what other people do right before and after it."""
+        struck = self._moments.due(request)
+        self._moments.act(struck, "before", self.controls())
+        reply = self._carry_out(request, origin)
+        self._moments.act(struck, "after", self.controls())
+        return reply
+
+    def _carry_out(self, request: Request, origin: Origin) -> Reply:
         """Route by path, in any case."""
         path = request.path
         if path.lower() == "/cortexapi/default.aspx":
@@ -197,6 +207,7 @@ class AtriaSimulator(Simulator):
             "remove": self._remove,
             "token": self._token,
             "names": self._names,
+            "moment": self._moments.plan,
             "plans": lambda order: [{"plan": plan.id, "name": plan.pattern, "sku": plan.sku} for plan in self.state.plans.values()],
         }
 

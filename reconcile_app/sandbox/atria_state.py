@@ -26,6 +26,7 @@ SWITCHES = {
     "duration": ("hundred", "one"),
     "dates": ("time", "date", "zulu"),
     "prefix": ("single", "double"),
+    "total": ("none", "right", "wrong", "more"),
 }
 _ID_BASE = 24_181
 _VERSIONS = count(1)

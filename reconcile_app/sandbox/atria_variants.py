@@ -29,7 +29,16 @@ def shape(rows: list[Wire], switches: Switches, *, invoice: bool = False) -> obj
     envelope = switches["envelope"]
     if envelope == "bare":
         return shaped
-    return {envelope[:1].upper() + envelope[1:] if switches["casing"] == "pascal" else envelope: shaped}
+    wrapped: Wire = {envelope: shaped, **_told_of(len(shaped), switches["total"])}
+    return _pascal(wrapped) if switches["casing"] == "pascal" else wrapped
+
+
+def _told_of(count: int, total: str) -> Wire:
+    """What an envelope says of its list: how long it is, and where it goes on."""
+    if total == "none":
+        return {}
+    more = {"nextLink": "/api/Billing/next?page=2"} if total == "more" else {}
+    return {"totalCount": count + (total != "right"), **more}
 
 
 def shape_object(value: Wire, switches: Switches) -> Wire:

@@ -5,9 +5,10 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
+from functools import partial
 from typing import Any, ClassVar
 
+from reconcile_app.sandbox.autotask_acts import ACTS
 from reconcile_app.sandbox.autotask_errors import (
     BAD_INTEGRATION_CODE,
     HOURLY,
@@ -23,11 +24,12 @@ from reconcile_app.sandbox.autotask_metadata import all_information, metadata_re
 from reconcile_app.sandbox.autotask_query import read_object
 from reconcile_app.sandbox.autotask_read import Reader
 from reconcile_app.sandbox.autotask_state import ApiUser, AutotaskState
-from reconcile_app.sandbox.autotask_tables import BY_NAME, CHILDREN, ENTITIES, Entity
-from reconcile_app.sandbox.autotask_write import Write, adjust, create, update
+from reconcile_app.sandbox.autotask_tables import BY_NAME, CHILDREN, Entity
+from reconcile_app.sandbox.autotask_write import Write, create, update
 from reconcile_app.sandbox.faults import Fault
 from reconcile_app.sandbox.gate import Deliver, Reply, Request, json_reply
 from reconcile_app.sandbox.ledger import Origin
+from reconcile_app.sandbox.moments import Moments
 from reconcile_app.sandbox.simulator import Control, Order, Simulator
 from reconcile_app.sandbox.switches import Switches
 
@@ -74,6 +76,7 @@ class AutotaskSimulator(Simulator):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self._reader = Reader()
+        self._moments = Moments()
         self._running: Counter[tuple[str, str]] = Counter()
         self._zone_port = 0
         self._zone_url = ""
@@ -151,6 +154,14 @@ class AutotaskSimulator(Simulator):
         return Fault(kind="lost_answer").deliver() if lost else None
 
     def handle(self, request: Request, origin: Origin) -> Reply:
+        """Carry out one request, and what other people do right before and after it."""
+        struck = self._moments.due(request)
+        self._moments.act(struck, "before", self.controls())
+        reply = self._carry_out(request, origin)
+        self._moments.act(struck, "after", self.controls())
+        return reply
+
+    def _carry_out(self, request: Request, origin: Origin) -> Reply:
         """Route one request; every refusal is an answer."""
         found = _ROUTE.fullmatch(request.path)
         version, path = (found.group(1), found.group(2)) if found else (None, "")
@@ -275,43 +286,8 @@ class AutotaskSimulator(Simulator):
 
     def controls(self) -> dict[str, Control]:
         """What other users and the clerk in Approve & Post do, and what an administrator may change."""
-        return {
-            "adjust": self._other_adjusts,
-            "remove-line": lambda order: self.state.remove_line(self.state.lines[int(order["line"])]),
-            "remove-contract": lambda order: self.state.remove_contract(self.state.contracts[int(order["contract"])]),
-            "post": self._post,
-            "permission": self._permission,
-            "usage": self._usage,
-            "switch": self._switch_zone,
-        }
-
-    def _other_adjusts(self, order: Order) -> dict[str, int]:
-        """Another user changes a line: ``line``, ``change`` (whole units), ``date``."""
-        line = self.state.lines[int(order["line"])]
-        day = date.fromisoformat(order["date"]) if "date" in order else self.world.today
-        write = Write(self.state, next(iter(self.state.users.values())), Origin())
-        try:
-            adjust(write, self.state.contracts[line.contract_id], line, day, int(order["change"]))
-        except ApiError as refusal:
-            raise ValueError(str(refusal)) from refusal
-        return {"units": line.units_on(day)}
-
-    def _post(self, order: Order) -> dict[str, int]:
-        """Approve and post a contract's rows: ``contract``, ``through``."""
-        items = self.state.approve_and_post(self.state.contracts[int(order["contract"])], date.fromisoformat(order["through"]))
-        return {"billing_items": len(items)}
-
-    def _permission(self, order: Order) -> None:
-        """Change the first API user: ``entity``, ``right``, ``access`` (0, 1, 2), or ``sees_costs``."""
-        user = next(iter(self.state.users.values()))
-        user.sees_costs = bool(order.get("sees_costs", user.sees_costs))
-        if "entity" in order:
-            user.rights[ENTITIES[order["entity"]].name, str(order["right"])] = int(order["access"])
-        self.state.touch()
-
-    def _usage(self, order: Order) -> None:
-        """Pretend that other programs made requests in the last hour: ``requests``."""
-        self.state.foreign_requests = int(order["requests"])
+        acts = {name: partial(act, self.state) for name, act in ACTS.items()}
+        return {**acts, "moment": self._moments.plan, "paging": self.state.paging.plan, "switch": self._switch_zone}
 
     async def _switch_zone(self, order: Order) -> object:
         """Set switches; ``zone_moved`` opens the new zone, after which the old one refuses everybody."""

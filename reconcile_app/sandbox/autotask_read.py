@@ -84,7 +84,8 @@ class Reader:
     def count(self, state: AutotaskState, entity: Entity, user: ApiUser, request: Request) -> Reply:
         """How many records match."""
         query = parse_query(entity, self._body(request))
-        return json_reply({"queryCount": len(self._matches(state, entity, user, query))})
+        wrong = state.paging.strike(entity.name, 0) is not None
+        return json_reply({"queryCount": len(self._matches(state, entity, user, query)) + wrong})
 
     def following(self, state: AutotaskState, entity: Entity, user: ApiUser, request: Request, base: str) -> Reply:
         """A page by its address. A walk that began with POST goes on with POST."""
@@ -141,17 +142,29 @@ class Reader:
         self, state: AutotaskState, entity: Entity, user: ApiUser, query: Query, cursor: Cursor, base: str, search: str | None
     ) -> Reply:
         matches = self._matches(state, entity, user, query)
+        size = min(cursor.size, int(state.switches["page_rows"]))
         begin = 0 if cursor.after is None else bisect_right(matches, cursor.after, key=lambda record: record.id)
-        page = matches[begin : begin + cursor.size]
-        more = begin + cursor.size < len(matches)
+        fault = state.paging.strike(entity.name, len(cursor.previous) + 1)
+        begin += size if fault is not None and fault.jumps else 0
+        page = matches[begin : begin + size]
+        following = _next(base, entity, cursor, page[-1].id, search) if begin + size < len(matches) else None
+        items, count = [_item(entity, found, user, query) for found in page], len(page)
+        if fault is not None:
+            before = _item(entity, matches[begin - 1], user, query) if begin else None
+            items, count = fault.rows(items, before)
+            first = _url(base, entity, Cursor(cursor.size, None, ()), search)
+            following = fault.link(following, own=_url(base, entity, cursor, search), first=first)
         details = {
-            "count": len(page),
+            "count": count,
             "requestCount": cursor.size,
             "prevPageUrl": _previous(base, entity, cursor, search),
-            "nextPageUrl": _next(base, entity, cursor, page[-1].id, search) if more else None,
+            "nextPageUrl": following,
         }
-        items = [_cut(wire(entity, found.values, costs=user.sees_costs), query.include) for found in page]
         return json_reply({"items": items, "pageDetails": details})
+
+
+def _item(entity: Entity, found: Found, user: ApiUser, query: Query) -> dict[str, object]:
+    return _cut(wire(entity, found.values, costs=user.sees_costs), query.include)
 
 
 def _cut(record: dict[str, object], include: frozenset[str] | None) -> dict[str, object]:

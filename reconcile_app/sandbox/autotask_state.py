@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, time
 from itertools import count
 
 from reconcile_app.core.amounts import SCALE
+from reconcile_app.sandbox.autotask_paging import PageFaults
 from reconcile_app.sandbox.autotask_tables import ENTITIES, MONTHS
 from reconcile_app.sandbox.autotask_units import Line, Term, UnitRow
 from reconcile_app.sandbox.clock import Clock
@@ -28,6 +29,7 @@ SWITCHES = {
     "zone_moved": ("off", "on"),
     "versions": ("both", "v1"),
     "lost_answer": ("off", "on"),
+    "page_rows": ("500", "1", "2", "10"),
 }
 RECURRING = 7
 _VERSIONS = count(1)
@@ -107,6 +109,7 @@ class AutotaskState:
         self.users: dict[str, ApiUser] = {}
         self.integration_codes: set[str] = set()
         self.switches = Switches(SWITCHES)
+        self.paging = PageFaults()
         self.requests: deque[datetime] = deque()
         self.hourly_limit = 10_000
         self.foreign_requests = 0
@@ -305,6 +308,14 @@ class AutotaskState:
         for own in self.of_company.values():
             own[:] = [other for other in own if other is not contract]
         self.ledger.append("autotask", "remove_contract", Origin(), line=str(contract.id))
+        self.touch()
+
+    def remove_company(self, company: Record) -> None:
+        """Delete a company with its contracts, which only another user can do."""
+        for contract in list(self.of_company.get(company.id, ())):
+            self.remove_contract(contract)
+        del self.records["Companies"][company.id]
+        self.ledger.append("autotask", "remove_company", Origin(), line=str(company.id))
         self.touch()
 
     def lines_of(self, contract: int, *, bundle: bool = False) -> Iterator[Line]:

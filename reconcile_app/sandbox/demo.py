@@ -1,4 +1,4 @@
-"""Builds the demo: a provider in New Zealand, its customers in Atria, and their contracts in Autotask."""
+"""Builds the demo: a provider in New Zealand, its customers in Atria, and their contracts in Autotask and ConnectWise."""
 
 import re
 import unicodedata
@@ -9,6 +9,7 @@ from reconcile_app.core.amounts import SCALE
 from reconcile_app.sandbox.atria_state import Customer, Period, Plan, Rule, User
 from reconcile_app.sandbox.autotask_state import Contract, Record
 from reconcile_app.sandbox.autotask_units import months_on
+from reconcile_app.sandbox.connectwise_scenarios import AgreementDemo
 from reconcile_app.sandbox.demo_cases import CATALOG, ORDINARY, PLANS, SPECIAL, CustomerCase
 from reconcile_app.sandbox.names import CUSTOMERS, person
 from reconcile_app.sandbox.world import World
@@ -20,7 +21,7 @@ _ONSITE = 690
 
 
 def fill_demo(world: World) -> None:
-    """Fill both sides."""
+    """Fill every side."""
     _Demo(world).build()
 
 
@@ -34,12 +35,15 @@ class _Demo:
     opened: Period = field(init=False)
     closed: Period = field(init=False)
     start: date = field(init=False)
+    agreements: AgreementDemo = field(init=False)
 
     def build(self) -> None:
         periods = self.world.atria.periods()
         self.opened, self.closed = periods[-1], periods[-2]
         self.start = months_on(self.opened.start, -14)
+        self.agreements = AgreementDemo(self.world.connectwise, self.opened, self.closed, self.start)
         self._catalog()
+        self.agreements.catalog()
         ordinary = [
             CustomerCase(code=code, name=name, city=city, services=services)
             for (code, name, city), services in zip(CUSTOMERS, ORDINARY, strict=False)
@@ -47,6 +51,7 @@ class _Demo:
         for case in (*ordinary, *SPECIAL):
             self._customer(case)
         self._surroundings(ordinary)
+        self.agreements.surroundings(case.code for case in ordinary[:5])
 
     def _catalog(self) -> None:
         state = self.world.autotask
@@ -98,6 +103,9 @@ class _Demo:
         self._special_billing(customer, case)
         if case.situation != "unknown identifier":
             self._contracts(case, self.companies[case.code], self._units(counts))
+            if case.code != "TWINB":
+                carried = self.agreements.units((self.plans[key].sku, base) for key, (base, _) in counts.items())
+                self.agreements.customer(case, carried)
 
     def _identifier(self, case: CustomerCase) -> str | None:
         if case.situation == "unknown identifier":
@@ -107,6 +115,7 @@ class _Demo:
         else:
             number = f"C-{1001 + len(self.companies)}"
             self.companies[case.code] = self.world.autotask.add_company(case.name, number=number, city=case.city)
+            self.agreements.company(case, str(self.companies[case.code].id))
         return None if case.situation == "no identifier" else str(self.companies[case.code].id)
 
     def _provision(self, customer: Customer, counts: dict[str, tuple[int, int]]) -> None:

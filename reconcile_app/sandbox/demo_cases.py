@@ -4,6 +4,7 @@
 it. The contract line carries the count before unless the situation says otherwise.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -124,3 +125,18 @@ SPECIAL: tuple[CustomerCase, ...] = (
     CustomerCase(code="TIAKI", name="Tiaki Wellness Collective", services="m365b:0+8 signin:0+8", situation="new customer"),
     CustomerCase(code="RATA", name="Rātā Coffee Roasters", services="m365s:6+1 endpoint:6", situation="old cost"),
 )
+
+AGREEMENTS: Mapping[str, str] = {
+    "BRIGHT": "child",
+    "CEDAR": "less included",
+    "COASTAL": "followed line",
+    "DELTA": "renewed",
+    "EASTGATE": "ending line",
+    "FERN": "future line",
+    "GLEN": "cancelled beside",
+    "HARBOUR": "not billed",
+    "KAURI": "prorates",
+    "LANTERN": "cancelled",
+    "OAK": "yearly",
+}
+"""What is special about customers in ConnectWise alone; the builder in ``connectwise_scenarios`` knows what to do."""

@@ -7,6 +7,7 @@ from datetime import date, datetime, time, timedelta
 from reconcile_app.core.amounts import SCALE
 from reconcile_app.sandbox.autotask_state import API_RESOURCE, OTHER_RESOURCE, ApiUser
 from reconcile_app.sandbox.autotask_units import months_on
+from reconcile_app.sandbox.connectwise_scenarios import fill_tenant, plain_agreement
 from reconcile_app.sandbox.demo import fill_demo
 from reconcile_app.sandbox.world import World
 
@@ -31,6 +32,7 @@ def fill_accounts(world: World) -> None:
     state.add_company("Northgate Managed Services", number="OWN", company_id=0)
     for name, use in (("Recurring Cloud Services", 5), ("Remote Support", 1)):
         state.add("BillingCodes", {"name": name, "useType": use, "isActive": True, "unitCost": 0, "unitPrice": 0})
+    fill_tenant(world.connectwise, world.seed)
 
 
 def _resource(given: str, family: str) -> dict[str, object]:
@@ -74,26 +76,30 @@ def sized(customers: int, lines: int) -> Fill:
 
 
 def _fill_bulk(world: World, customers: int, lines: int) -> None:
-    atria, autotask, dice = world.atria, world.autotask, world.dice
+    atria, autotask, connectwise, dice = world.atria, world.autotask, world.connectwise, world.dice
     opened = atria.periods()[-1].start
     start, end = months_on(opened, -6), months_on(opened, 6) - timedelta(days=1)
     began = datetime.combine(months_on(opened, -4), time(9))
-    services, plans = [], []
+    services, products, plans = [], [], []
     for index in range(lines):
         name = _BULK[index % len(_BULK)] + (f" {index // len(_BULK) + 1}" if index >= len(_BULK) else "")
         price = dice.randrange(300, 6000) * SCALE // 100
         service = autotask.add_service(name, price=price, cost=price * 7 // 10)
         services.append(service)
+        products.append(connectwise.add_product(str(service.id), name, price=price, cost=price * 7 // 10))
         plans.append(atria.add_plan(f"S{index + 1}", name, "Standard", sku=str(service.id), level="Customer"))
     for index in range(customers):
         company = autotask.add_company(f"Customer {index + 1:05d} Limited", number=f"C-{index + 1:05d}")
         contract = autotask.add_contract(company, "Cloud Services", start=start, end=end)
         customer = atria.add_customer(f"C{index + 1:05d}", f"Customer {index + 1:05d} Limited", identifier=str(company.id))
+        counts = []
         for service, plan in zip(services, plans, strict=True):
             units = dice.randrange(1, 60)
             billed = units + dice.randrange(1, 4) if dice.random() < 0.2 else units
             autotask.add_line(contract, service, units, posted_through=opened - timedelta(days=1))
             atria.assign(customer, plan, start=began, quantity=billed * SCALE)
+            counts.append(units)
+        plain_agreement(connectwise, customer.name, str(company.id), start, zip(products, counts, strict=True))
 
 
 SCENARIOS: dict[str, Fill] = {"demo": demo, "empty": empty, "large": sized(1_000, 15), "huge": sized(10_000, 10)}

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import ssl
 import sys
 import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -15,13 +16,16 @@ import msgspec
 
 from reconcile_app.sandbox.atria import AtriaSimulator
 from reconcile_app.sandbox.autotask import AutotaskSimulator
+from reconcile_app.sandbox.connectwise import ConnectWiseSimulator
+from reconcile_app.sandbox.doors import Door
 from reconcile_app.sandbox.faults import Fault, FaultPlan
 from reconcile_app.sandbox.ledger import Ledger
 from reconcile_app.sandbox.scenarios import Fill, scenario
 from reconcile_app.sandbox.simulator import Simulator
+from reconcile_app.sandbox.trap import Trap
 from reconcile_app.sandbox.world import World
 
-PSAS: Mapping[str, type[Simulator]] = {"autotask": AutotaskSimulator}
+PSAS: Mapping[str, type[Simulator]] = {"autotask": AutotaskSimulator, "connectwise": ConnectWiseSimulator}
 """The simulated PSAs by the kind of their connection. Atria is always there."""
 
 _T = TypeVar("_T")
@@ -41,6 +45,8 @@ class Sandbox:
         faults: what goes wrong.
         latency: seconds added to every answer.
         ticking: whether the world's time passes by itself.
+        virtual: whether every pause of the sandbox moves the world's time instead of taking any.
+        tls: makes every product speak TLS.
 
     Raises:
         ValueError: no such scenario or PSA.
@@ -60,14 +66,19 @@ class Sandbox:
         faults: Sequence[Fault] = (),
         latency: float = 0.0,
         ticking: bool = True,
+        virtual: bool = False,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         unknown = [name for name in psas if name not in PSAS]
         if unknown:
             raise ValueError(f"no simulated PSA {unknown[0]!r}; there are: {', '.join(PSAS)}")
-        self.faults = FaultPlan(faults, seed=seed, latency=latency)
+        self.faults = FaultPlan(faults, seed=seed, latency=latency, virtual=virtual)
         self.world = World(_fill(scenario), seed=seed, today=today, now=now, ticking=ticking, ledger_file=ledger_file)
         self.simulators: dict[str, Simulator] = {"atria": AtriaSimulator(self.world, self.faults)}
         self.simulators.update((name, PSAS[name](self.world, self.faults)) for name in psas)
+        if tls is not None:
+            for simulator in self.simulators.values():
+                simulator.secure(tls)
         self._port = port
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -128,6 +139,22 @@ class Sandbox:
 
         self._wait(act())
 
+    def plan(self, fault_id: str, name: str = "", *, product: str, **changes: object) -> Fault:
+        """Plan a fault of the catalogue for a product, with these fields of ``Fault`` changed.
+
+        Raises:
+            ValueError: there is no such fault.
+        """
+        return self._wait(self.simulators[product].ready(fault_id, name, **changes))
+
+    def outage(self, door: Door, seconds: float = 0.0, product: str = "") -> None:
+        """Let the network (to one product) be gone; ``door="open"`` brings it back."""
+        self.call(lambda: next(iter(self.simulators.values())).outage(door, seconds, product))
+
+    def trap(self) -> Trap:
+        """The listener that nobody may ever connect to."""
+        return self._wait(self.faults.network.open_trap())
+
     def _wait(self, work: Coroutine[Any, Any, _T]) -> _T:
         if self._loop is None:
             work.close()
@@ -151,8 +178,7 @@ class Sandbox:
             ready.set()
             await self._stop.wait()
         finally:
-            for simulator in self.simulators.values():
-                await simulator.gate.close()
+            await self.faults.network.close()
 
     def __enter__(self) -> "Sandbox":
         return self.start()

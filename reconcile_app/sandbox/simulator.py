@@ -3,17 +3,21 @@
 import asyncio
 import contextlib
 import inspect
+import ssl
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import asdict
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from datetime import timedelta
+from email.utils import format_datetime
 from typing import Any, ClassVar
 
 import msgspec
 
 from reconcile_app.core.ids import sha256_hex
-from reconcile_app.sandbox.faults import Fault, FaultPlan
-from reconcile_app.sandbox.gate import Deliver, Gate, Reply, Request, json_reply, whole
+from reconcile_app.sandbox.catalogue import WIRE, Variant, chosen
+from reconcile_app.sandbox.doors import Door
+from reconcile_app.sandbox.faults import OUTAGES, Fault, FaultPlan
+from reconcile_app.sandbox.gate import Deliver, Delivery, Gate, Reply, Request, json_reply, whole
 from reconcile_app.sandbox.ledger import Actor, Origin
 from reconcile_app.sandbox.switches import Switches
 from reconcile_app.sandbox.world import World
@@ -32,7 +36,14 @@ class Simulator(ABC):
         self.world = world
         self.faults = faults
         self.base_url = ""
-        self.gate = Gate(self.name, self.respond, world.clock.now)
+        self.scheme = "http"
+        self.gate = Gate(self.name, self.respond, world.clock.now, pause=self.pause, refuses=self._refuses)
+        faults.network.join(self.name, self.gate)
+
+    def secure(self, tls: ssl.SSLContext) -> None:
+        """Speak TLS; before ``start``."""
+        self.scheme = "https"
+        self.gate.secure(tls)
 
     @abstractmethod
     def handle(self, request: Request, origin: Origin) -> Reply:
@@ -71,8 +82,26 @@ class Simulator(ABC):
     async def start(self, port: int) -> int:
         """Listen; returns the port."""
         number = await self.gate.listen(port)
-        self.base_url = f"http://127.0.0.1:{number}"
+        self.base_url = f"{self.scheme}://127.0.0.1:{number}"
         return number
+
+    def catalogue(self) -> Sequence[Variant]:
+        """The ready faults of this product: those of the wire, and what a product adds of its own."""
+        return WIRE
+
+    async def pause(self, seconds: float) -> None:
+        """Let time pass: this computer's, or the world's where the sandbox is virtual."""
+        if not self.faults.virtual:
+            await asyncio.sleep(seconds)
+            return
+        self.world.advance(timedelta(seconds=seconds))
+        await asyncio.sleep(0)
+
+    def outage(self, door: Door, seconds: float = 0.0, product: str = "") -> None:
+        """Let the network (to one product) be gone at once, and back after so many seconds of the world's time (0: never)."""
+        end = self.faults.network.use(door, product)
+        if seconds:
+            self._at(seconds, end)
 
     async def respond(self, request: Request) -> tuple[Reply, Deliver]:
         """Answer one request, with the fault that is planned for it."""
@@ -82,14 +111,39 @@ class Simulator(ABC):
         fault = self.faults.pick(self.name, request, changes=self.changes(request))
         if fault is None:
             return await self._answer(request, 0.0), self.spoil(request) or whole
+        return await self._spoiled(request, fault)
+
+    async def _spoiled(self, request: Request, fault: Fault) -> tuple[Reply, Deliver]:
         pause = fault.seconds if fault.kind == "latency" else 0.0
+        real: Reply | None = None
         if fault.commits or not self.changes(request):
             real = await self._answer(request, pause)
-            return fault.reply(real), fault.deliver()
-        if fault.when == "late":
-            self._later(request, fault)
-        await asyncio.sleep(self.faults.latency)
-        return fault.reply(None), fault.deliver()
+        else:
+            if fault.when == "late":
+                self._at(fault.delay, lambda: self.handle(request, self._origin(request, "late")))
+            await self.pause(self.faults.latency)
+        reply = fault.reply(real)
+        if fault.retry_in is not None:
+            then = format_datetime(self.world.clock.now() + timedelta(seconds=fault.retry_in), usegmt=True)
+            reply = replace(reply, headers={**reply.headers, "Retry-After": then})
+        return reply, self._with_outage(fault)
+
+    def _with_outage(self, fault: Fault) -> Deliver:
+        deliver = fault.deliver()
+        if fault.kind not in OUTAGES:
+            return deliver
+
+        def begin() -> None:
+            self.outage(OUTAGES[fault.kind][0], fault.seconds, fault.product)
+
+        def both(raw: bytes) -> Delivery:
+            return replace(deliver(raw), then=begin)
+
+        return both
+
+    def _refuses(self, request: Request) -> bool:
+        changes = self.changes(request)
+        return self.faults.pick(self.name, request, changes=changes, unread=True) is not None
 
     async def _answer(self, request: Request, pause: float) -> Reply:
         with self.admit(request) as refusal:
@@ -97,14 +151,15 @@ class Simulator(ABC):
                 return refusal
             wait = pause + self.faults.latency + self.delay(request)
             if wait:
-                await asyncio.sleep(wait)
+                await self.pause(wait)
             return self.handle(request, self._origin(request, "us"))
 
-    def _later(self, request: Request, fault: Fault) -> None:
-        self.world.later(timedelta(seconds=fault.seconds), lambda: self.handle(request, self._origin(request, "late")))
+    def _at(self, seconds: float, action: Callable[[], object]) -> None:
+        """Do something when so many seconds of the world's time have passed."""
+        self.world.later(timedelta(seconds=seconds), action)
         if self.world.clock.ticking:
             # a little after the due time, so that the clock has certainly reached it
-            asyncio.get_running_loop().call_later(fault.seconds + 0.01, self.world.run_due)
+            asyncio.get_running_loop().call_later(seconds + 0.01, self.world.run_due)
 
     def _origin(self, request: Request, actor: Actor) -> Origin:
         return Origin(
@@ -133,10 +188,11 @@ class Simulator(ABC):
             "ledger": lambda order: self.world.ledger.records(),
             "faults": self._plan_fault,
             "clear-faults": lambda order: self.faults.clear(),
+            "catalogue": self._from_catalogue,
             "latency": self._set_latency,
             "advance": self._advance,
             "switch": self._switch,
-            "reset": lambda order: self.world.rebuild(),
+            "reset": self._reset,
         }
 
     def _plan_fault(self, order: Order) -> list[dict[str, object]]:
@@ -144,6 +200,30 @@ class Simulator(ABC):
         if order:
             self.faults.add(msgspec.convert({"product": self.name, **order}, Fault))
         return [{"path": path, **asdict(fault)} for fault, path in self.faults.struck]
+
+    async def _from_catalogue(self, order: Order) -> object:
+        """Plan a ready fault: ``id`` and ``name``, and any field of ``Fault``; without any, list what there is."""
+        if not order:
+            return [{"id": each.id, "name": each.name, "reads": each.reads, "writes": each.writes} for each in self.catalogue()]
+        changes = {name: value for name, value in order.items() if name not in {"id", "name"}}
+        fault = await self.ready(str(order["id"]), str(order.get("name", "")), **changes)
+        return asdict(fault)
+
+    async def ready(self, fault_id: str, name: str = "", **changes: object) -> Fault:
+        """Plan a fault of the catalogue, with these fields of ``Fault`` changed.
+
+        Raises:
+            ValueError: there is no such fault.
+        """
+        variant = chosen(self.catalogue(), fault_id, name)
+        places = {"here": self.base_url, "trap": (await self.faults.network.open_trap()).urls[0]} if variant.leads_away else {}
+        fault = msgspec.convert({"product": self.name, **variant.fields(places), **changes}, Fault)
+        self.faults.add(fault)
+        return fault
+
+    def _reset(self, order: Order) -> None:
+        self.faults.network.use("open")
+        self.world.rebuild()
 
     def _set_latency(self, order: Order) -> None:
         self.faults.latency = float(order["seconds"])

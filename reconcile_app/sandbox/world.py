@@ -9,6 +9,7 @@ from pathlib import Path
 from reconcile_app.sandbox.atria_state import AtriaState
 from reconcile_app.sandbox.autotask_state import AutotaskState
 from reconcile_app.sandbox.clock import Clock
+from reconcile_app.sandbox.connectwise_state import ConnectWiseState
 from reconcile_app.sandbox.ledger import Ledger, Origin
 
 
@@ -26,6 +27,7 @@ class World:
 
     atria: AtriaState
     autotask: AutotaskState
+    connectwise: ConnectWiseState
     dice: random.Random
 
     def __init__(
@@ -76,6 +78,7 @@ class World:
         self.dice = random.Random(self.seed)  # noqa: S311 (a repeatable world, not secrecy)
         self.atria = AtriaState(self.clock, self.ledger)
         self.autotask = AutotaskState(self.clock, self.ledger)
+        self.connectwise = ConnectWiseState(self.clock, self.ledger)
         if self._fill is not None:
             self._fill(self)
         self.atria.reprocess()

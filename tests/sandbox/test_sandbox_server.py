@@ -17,7 +17,7 @@ import pytest
 
 from reconcile_app.sandbox.ledger import Origin
 from reconcile_app.sandbox.scenarios import SCENARIOS, scenario
-from reconcile_app.sandbox.server import Sandbox, serve
+from reconcile_app.sandbox.server import PSAS, Sandbox, serve
 from reconcile_app.sandbox.world import World
 from tests.fakes.sandbox_clients import AtriaClient, AutotaskClient
 
@@ -157,7 +157,7 @@ def test_serve_prints_one_line_and_serves_until_stopped(tmp_path: Path) -> None:
         assert thread.is_alive()
     settings = msgspec.json.decode(out.getvalue())
     assert out.getvalue().count("\n") == 1
-    assert set(settings) == {"atria", "autotask"}
+    assert list(settings) == ["atria", *PSAS] == ["atria", "autotask", "connectwise"], "the first PSA is the one of the demo"
     answer = httpx.get(f"{settings['atria']['base_url']}/API/")
     assert answer.status_code == 200
     stop.set()
