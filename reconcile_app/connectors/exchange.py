@@ -10,7 +10,8 @@ class ReadPolicy:
 
     ``parallel_per_entity``: requests at the same time for one kind of record. ``attempts``: tries of one request in all.
     ``retried``: statuses that are tried again (429 always is). ``total_timeout`` bounds one attempt from connecting to the last
-    byte, because every single byte would renew ``read_timeout``.
+    byte, because every single byte would renew ``read_timeout``. ``unnamed_wait``: how long to wait where the server asks for fewer
+    requests without saying how long; None: a wait of our own that grows.
     """
 
     parallel_per_entity: int = 2
@@ -19,9 +20,20 @@ class ReadPolicy:
     connect_timeout: float = 10.0
     read_timeout: float = 60.0
     total_timeout: float = 60.0
+    unnamed_wait: float | None = None
     decoded_limit: int = 64 * 2**20
     header_limit: int = 64 * 2**10
     retried: frozenset[int] = frozenset({500, 502, 503, 504})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WritePolicy:
+    """How a write is made; times in seconds. ``total_timeout`` bounds it from connecting to the last byte of the answer."""
+
+    connect_timeout: float = 10.0
+    write_timeout: float = 30.0
+    read_timeout: float = 120.0
+    total_timeout: float = 180.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,25 +21,24 @@ import stamina
 
 from reconcile_app import __version__
 from reconcile_app.connectors.decode import decode
-from reconcile_app.connectors.exchange import Answer, ReadPolicy
+from reconcile_app.connectors.exchange import Answer, ReadPolicy, WritePolicy
 from reconcile_app.connectors.lanes import Lane
 from reconcile_app.connectors.origin import Origin
+from reconcile_app.connectors.pace import Pace
 from reconcile_app.connectors.refusals import Phase, Refusals, Trouble
+from reconcile_app.connectors.streams import NetworkTransport, said_too_much
 from reconcile_app.connectors.tls import make_context, plain_context
 from reconcile_app.core.errors import ConnectionFailed, ReconcileError, SettingsError
 from reconcile_app.core.judge import Transport, parse_retry_after
 from reconcile_app.core.ports import Clock, PreparedWrite, Progress, ProgressSink
 from reconcile_app.core.redact import Redactor
 
-__all__ = ["Answer", "ApiClient", "ReadPolicy", "decode"]
+__all__ = ["Answer", "ApiClient", "ReadPolicy", "WritePolicy", "decode"]
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 3
-_WRITE_TIMES = httpx.Timeout(connect=10.0, pool=10.0, write=30.0, read=120.0)
-_WRITE_TOTAL = 180.0
 _USUAL = ReadPolicy()
-_RATE_WAIT, _RATE_WAIT_MAX = 5.0, 300.0
-_TELL_WAITS_FROM = 5.0
+_USUAL_WRITES = WritePolicy()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +64,8 @@ class ApiClient:
         side: ``billing`` or ``psa``, as progress and errors name it.
         title: the system's name for people.
         headers: gives the credentials; called for each request, after its address has been checked.
+        policy: how reads are made.
+        writing: how writes are made.
         busy: recognises an answer that means "too many requests at once" though its status does not say so.
         transport: replaces the network, in tests.
 
@@ -83,6 +84,7 @@ class ApiClient:
         redactor: Redactor,
         headers: Callable[[], Mapping[str, str]],
         policy: ReadPolicy = _USUAL,
+        writing: WritePolicy = _USUAL_WRITES,
         ca_file: str = "",
         transport: httpx.AsyncBaseTransport | None = None,
         busy: Callable[[Answer], bool] = _nobody_is_busy,
@@ -90,15 +92,15 @@ class ApiClient:
         self._origin = Origin.parse(origin, title)
         self._side, self._title, self._clock, self._progress = side, title, clock, progress
         self._refusals = Refusals(title, self._origin.authority, side, redactor)
-        self._headers, self._policy, self._ca_file, self._transport, self._busy = headers, policy, ca_file, transport, busy
+        self._headers, self._policy, self._writing, self._busy = headers, policy, writing, busy
+        self._ca_file, self._transport = ca_file, transport
+        self._pace = Pace(clock, policy.calls_per_second, self._tell_wait, policy.unnamed_wait)
         self._lanes: dict[str, Lane] = {}
         self._clients: dict[bool, httpx.AsyncClient] = {}
         self._context: ssl.SSLContext | None = None
         self._opening = asyncio.Lock()
         self._closed = False
-        self._resume_at = self._next_slot = float("-inf")
-        self._expected = 0
-        self.calls = 0
+        self._expected = self.calls = 0
         self.last_server_date: datetime | None = None
         self.last_fault = ""
 
@@ -215,11 +217,7 @@ class ApiClient:
         """Seconds before the next attempt; a wait that the server asked for holds back every request instead."""
         if not trouble.rate:
             return random.uniform(0.0, usual)  # noqa: S311 - spreads load, guards nothing
-        wait = trouble.wait
-        if wait is None or wait < 0:
-            most = min(_RATE_WAIT_MAX, _RATE_WAIT * 2.0**number)
-            wait = random.uniform(_RATE_WAIT, most)  # noqa: S311 - as above
-        self._resume_at = max(self._resume_at, self._clock.monotonic() + max(wait, 1.0))
+        self._pace.hold(trouble.wait, number)
         return 0.0
 
     async def _followed(self, request: _Read) -> Answer:
@@ -240,7 +238,7 @@ class ApiClient:
             raise Trouble(self._refusals.redirect(error.title.partition(" to ")[2].partition(";")[0])) from error
 
     async def _once(self, request: _Read, target: str) -> Answer:
-        await self._pace()
+        await self._pace.turn()
         client = await self._client(writes=False)
         times = httpx.Timeout(self._policy.read_timeout, connect=self._policy.connect_timeout, pool=None)
         built = self._build(client, request.method, target, request.body, {}, times)
@@ -249,6 +247,8 @@ class ApiClient:
     def _judged(self, request: _Read, answer: Answer) -> Answer:
         if self._busy(answer):
             raise self._refused(answer, 429, crowded=True)
+        if answer.status != 429:
+            self._pace.answered()
         if answer.status in request.allow:
             return answer
         if not 200 <= answer.status < 300:
@@ -266,20 +266,14 @@ class ApiClient:
             return Trouble(error)
         return Trouble(error, tries=self._policy.attempts if status != 500 else 3)
 
-    async def _pace(self) -> None:
-        now = self._clock.monotonic()
-        start = max(now, self._resume_at, self._next_slot)
-        if self._policy.calls_per_second:
-            self._next_slot = start + 1.0 / self._policy.calls_per_second
-        if start > now:
-            if start - now >= _TELL_WAITS_FROM:
-                self.report(f"waiting {start - now:.0f} s, as {self._title} asks", 0)
-            await self._clock.sleep(start - now)
+    def _tell_wait(self, seconds: float, asked: bool) -> None:
+        title = self._title
+        self.report(f"waiting {seconds:.0f} s, as {title} asks" if asked else f"paused {seconds:.0f} s: rate limit of {title}", 0)
 
     # Writing
 
     async def send(self, prepared: PreparedWrite, *, content_type: str = "application/json") -> Answer | Transport:
-        """Transmit a write exactly once: no retry, no redirect, no kept connection; 180 seconds in all.
+        """Transmit a write exactly once: no retry, no redirect, no kept connection, one deadline.
 
         Never raises for what the wire does. ``last_fault`` then says in words what happened.
         """
@@ -288,15 +282,22 @@ class ApiClient:
             client = await self._client(writes=True)
             extra = {"Content-Type": content_type, "Connection": "close"}
             target = self._origin.target(prepared.path)
-            built = self._build(client, prepared.method, target, prepared.body, extra, _WRITE_TIMES)
+            built = self._build(client, prepared.method, target, prepared.body, extra, self._write_times)
         except (ReconcileError, ValueError) as error:
             return self._lost(error, Transport.NEVER_LEFT)
         try:
-            return await self._exchange(client, built, _WRITE_TOTAL)
+            return await self._exchange(client, built, self._writing.total_timeout)
         except Trouble as trouble:
             return self._lost(trouble.error, Transport.NEVER_LEFT if trouble.phase is Phase.CONNECTING else Transport.BROKEN)
         except Exception as error:  # noqa: BLE001 - whatever breaks after the request may have left proves nothing about it
             return self._lost(error, Transport.BROKEN)
+
+    @property
+    def _write_times(self) -> httpx.Timeout:
+        times = self._writing
+        return httpx.Timeout(
+            times.read_timeout, connect=times.connect_timeout, pool=times.connect_timeout, write=times.write_timeout
+        )
 
     def _lost(self, error: Exception, transport: Transport) -> Transport:
         self.last_fault = error.reason if isinstance(error, ReconcileError) else f"Unexpected: {type(error).__name__}."
@@ -332,9 +333,11 @@ class ApiClient:
                 phase = Phase.READING
                 try:
                     content = await self._content(response)
+                    if said_too_much(response):
+                        raise self._refusals.too_much(self._policy.attempts)
                 finally:
                     await response.aclose()
-        except (httpx.HTTPError, httpx.StreamError, OSError) as error:
+        except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, httpx.CookieConflict, OSError) as error:
             if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)):
                 phase = Phase.CONNECTING
             timed_out = isinstance(error, (httpx.TimeoutException, TimeoutError))
@@ -355,7 +358,7 @@ class ApiClient:
         return b"".join(parts)
 
     def _note_date(self, text: str) -> None:
-        with contextlib.suppress(ValueError, TypeError):
+        with contextlib.suppress(ValueError, TypeError, OverflowError, IndexError):
             moment = parsedate_to_datetime(text)
             self.last_server_date = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
@@ -373,8 +376,7 @@ class ApiClient:
             if self._context is None:
                 secure = self._origin.scheme == "https"
                 self._context = await asyncio.to_thread(make_context, self._ca_file) if secure else plain_context()
-            limits = httpx.Limits(max_keepalive_connections=0 if writes else 20, max_connections=20)
-            transport = httpx.AsyncHTTPTransport(verify=self._context, http2=False, retries=0, limits=limits, trust_env=False)
+            transport = NetworkTransport(self._context, kept=0 if writes else 20)
         no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
         return httpx.AsyncClient(
             transport=transport,

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
+import h11
+
 from reconcile_app.connectors.decode import unreadable
 from reconcile_app.core.errors import AnswerUnreadable, ConnectionFailed, PermissionDenied, SideUnreadable, SignInFailed
 from reconcile_app.core.findings import Kind
@@ -13,6 +15,7 @@ from reconcile_app.core.redact import Redactor
 
 UNKNOWN_NOT_ZERO = "Nothing was changed. What could not be read is unknown, not zero."
 _QUOTED = 500
+_HEADERS_TOO_LARGE = 431
 
 
 class Phase(Enum):
@@ -71,12 +74,9 @@ class Refusals:
 
     def transport(self, error: BaseException, phase: Phase, *, timed_out: bool, attempts: int) -> Trouble:
         """What the network did."""
-        for cause in _chain(error):
-            if isinstance(cause, ssl.SSLError) and phase is Phase.CONNECTING:
-                return Trouble(self._tls(cause), phase=phase)
-            if isinstance(cause, socket.gaierror):
-                missing = self._failed(f"{self.host} could not be found.", "Check the name and the VPN.", error)
-                return Trouble(missing, tries=3, phase=phase)
+        known = self._by_cause(error, phase)
+        if known is not None:
+            return known
         if phase is Phase.CONNECTING:
             how = "did not answer in time" if timed_out else "refused the connection or is not reachable"
             unreachable = self._failed(f"{self.host} {how}.", "Check the address, the network and the VPN.", error)
@@ -87,6 +87,18 @@ class Refusals:
             return Trouble(unreadable(self.title, "It ended early or was damaged on the way."), tries=attempts)
         closed = self._failed(f"{self.host} closed the connection without a usable answer.", "Try again.", error)
         return Trouble(closed, tries=attempts)
+
+    def _by_cause(self, error: BaseException, phase: Phase) -> Trouble | None:
+        """What a cause that says it all by itself means."""
+        for cause in _chain(error):
+            if isinstance(cause, ssl.SSLError) and phase is Phase.CONNECTING:
+                return Trouble(self._tls(cause), phase=phase)
+            if isinstance(cause, h11.RemoteProtocolError) and cause.error_status_hint == _HEADERS_TOO_LARGE:
+                return Trouble(self.headers(), phase=phase)
+            if isinstance(cause, socket.gaierror):
+                missing = self._failed(f"{self.host} could not be found.", "Check the name and the VPN.", error)
+                return Trouble(missing, tries=3, phase=phase)
+        return None
 
     def status(self, status: int, content: bytes, content_type: str, *, path: str) -> SideUnreadable:
         """What a status other than success means."""
@@ -138,6 +150,11 @@ class Refusals:
         """More headers than anybody needs."""
         return unreadable(self.title, "Unusable answer: too many or too long headers.")
 
+    def too_much(self, attempts: int) -> Trouble:
+        """More than one answer to one request: none of them can be trusted."""
+        happened = "It sent more than one answer to one request; the connection was dropped."
+        return Trouble(unreadable(self.title, happened), tries=attempts, phase=Phase.READING)
+
     def quote(self, content: bytes, content_type: str) -> str:
         """The server's own words, redacted, at most 500 characters; pages are never quoted."""
         if "html" in content_type or not content.strip() or content.lstrip()[:1] == b"<":
@@ -164,8 +181,9 @@ class Refusals:
     def _tls(self, error: ssl.SSLError) -> ConnectionFailed:
         if isinstance(error, ssl.SSLCertVerificationError):
             check = _CERTIFICATE_CHECKS.get(error.verify_code, f"its certificate was refused ({error.verify_message})")
+            whose = " ".join(getattr(error, "__notes__", []))
             return self._failed(
-                f"{self.host} could not prove who it is: {check}.",
+                f"{self.host} could not prove who it is: {check}. {whose}",
                 "If it uses your own certificate authority, enter that authority's PEM file as CA file of the connection. "
                 "Otherwise have the certificate renewed.",
                 error,

@@ -3,9 +3,12 @@
 At least TLS 1.2, chain and host name always checked, nothing taken from the environment.
 """
 
+import contextlib
 import ssl
 import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import certifi
 
@@ -20,10 +23,37 @@ _BUNDLES = (
     "/etc/ssl/cert.pem",
 )
 
+_SHOWN = frozenset({"commonName", "organizationName"})
+_LONGEST_NAME = 100
+
 
 def plain_context() -> ssl.SSLContext:
     """A context that trusts nobody: for loopback addresses without TLS, which never use it."""
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+class _Naming(ssl.SSLObject):
+    """Notes whose certificate was refused: the error of the library names the failed check alone."""
+
+    def do_handshake(self) -> None:
+        try:
+            super().do_handshake()
+        except ssl.SSLCertVerificationError as error:
+            # not part of the documented interface before Python 3.13, so nothing may depend on it
+            with contextlib.suppress(AttributeError, LookupError, TypeError, ValueError):
+                error.add_note(_whose(getattr(self, "_sslobj").get_unverified_chain()[0].get_info()))  # noqa: B009 - undeclared
+            raise
+
+
+def _whose(certificate: Mapping[str, Any]) -> str:
+    return f"It is for {_name(certificate['subject'])}, issued by {_name(certificate['issuer'])}."
+
+
+def _name(parts: Iterable[Iterable[tuple[str, str]]]) -> str:
+    """Common name and organization, as far as they can be shown."""
+    known = [text for part in parts for kind, text in part if kind in _SHOWN]
+    text = "".join(character if character.isprintable() else " " for character in ", ".join(known))
+    return " ".join(text.split())[:_LONGEST_NAME] or "nobody"
 
 
 def make_context(ca_file: str = "") -> ssl.SSLContext:
@@ -37,6 +67,7 @@ def make_context(ca_file: str = "") -> ssl.SSLContext:
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.sslobject_class = _Naming
     context.verify_flags |= ssl.VERIFY_X509_TRUSTED_FIRST
     _trust_system(context)
     if ca_file:

@@ -5,7 +5,7 @@ import httpx
 import pytest
 
 from reconcile_app.connectors.autotask import SPEC, Autotask
-from reconcile_app.connectors.autotask.access import api_origin
+from reconcile_app.connectors.autotask.keys import api_origin
 from reconcile_app.core.errors import ConnectionFailed, PermissionDenied, SecretsUnavailable, SettingsError, SignInFailed
 from reconcile_app.core.findings import Kind
 from reconcile_app.core.ports import CheckResult

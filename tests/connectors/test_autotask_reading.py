@@ -244,8 +244,9 @@ async def test_following_pages_are_posted_with_the_same_body():
     read = await make(world).services()
     assert len(read.frame) == 1201
     asked = [(method, body) for method, path, body in world.requests if "Services" in path]
-    assert [method for method, _ in asked] == ["POST"] * 3
+    assert [method for method, _ in asked] == ["POST"] * 4
     assert asked[0][1] == asked[1][1] == asked[2][1]
+    assert asked[3][1] == {"Filter": asked[0][1]["Filter"]}, "a list of several pages is counted"
 
 
 def listing(*ids: int, following: str | None = None, name: str = "S") -> httpx.Response:
@@ -256,7 +257,7 @@ def listing(*ids: int, following: str | None = None, name: str = "S") -> httpx.R
 
 async def test_a_row_on_two_pages_is_taken_once():
     world = AutotaskWorld()
-    world.faults.append(on("Services", listing(1, 2, following="a"), listing(2, 3)))
+    world.faults.append(on("Services", listing(1, 2, following="a"), listing(2, 3), reply({"queryCount": 3})))
     assert (await make(world).services()).frame["service_id"].tolist() == ["1", "2", "3"]
 
 

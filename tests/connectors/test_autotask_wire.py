@@ -222,7 +222,7 @@ def answer(content: bytes, status: int = 200, kind: str = "application/json; cha
         (b'{"itemId": 9001}', None, Shape.SUCCESS, "9001"),
         (b"{}", None, Shape.SUCCESS, ""),
         (b'{"itemId": 8001}', 8001, Shape.SUCCESS, "8001"),
-        (b'{"itemId": 8002}', 8001, Shape.OTHER, ""),
+        (b'{"itemId": 8002}', 8001, Shape.FOREIGN, ""),
         (b'{"itemId": "x"}', None, Shape.OTHER, ""),
         (b'{"ok": true}', None, Shape.OTHER, ""),
         (b"", None, Shape.OTHER, ""),

@@ -4,17 +4,18 @@ import socket
 
 import pytest
 
-from reconcile_app.connectors.http import Answer, ApiClient
+from reconcile_app.connectors.http import Answer, ApiClient, WritePolicy
 from reconcile_app.core.judge import Transport
 from reconcile_app.core.ports import PreparedWrite
 from reconcile_app.core.redact import Redactor
 from tests.fakes.clock import VirtualClock
 from tests.fakes.raw_server import RawServer, Step, json_reply, reply, script, serving
 
+USUAL = WritePolicy()
 WRITE = PreparedWrite(method="POST", path="/v1/adjust?mode=a", body=b'{"unitChange": 2}')
 
 
-def client_of(origin: str) -> ApiClient:
+def client_of(origin: str, writing: WritePolicy = USUAL) -> ApiClient:
     return ApiClient(
         origin=origin,
         side="psa",
@@ -23,6 +24,7 @@ def client_of(origin: str) -> ApiClient:
         progress=lambda told: None,
         redactor=Redactor(["s3cr3t-value"]),
         headers=lambda: {"Secret": "s3cr3t-value"},
+        writing=writing,
     )
 
 
@@ -70,6 +72,9 @@ async def test_any_status_is_an_answer_and_never_a_second_try(status: int) -> No
         [b"no http at all\r\n\r\n"],
         [reply(b"{}", content_encoding="gzip")],
         [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\nzz", "close"],
+        [json_reply({"itemId": 5}) * 2],
+        [json_reply({"itemId": 5}, Connection="close") * 2],
+        [json_reply({"itemId": 5}) + b"HTTP/1.1 200"],
         [b"HTTP/1.1 200 OK\r\n" + b"X-Flood: %s\r\n" % (b"v" * 70_000) + b"Content-Length: 2\r\n\r\n{}"],
     ],
 )
@@ -112,3 +117,12 @@ async def test_a_closed_connection_sends_nothing() -> None:
         await client.aclose()
         assert await client.send(WRITE) is Transport.NEVER_LEFT
         assert server.connections == 0
+
+
+async def test_the_deadline_of_a_write_is_the_policys() -> None:
+    drip: list[Step] = [b"HTTP/1.1 200 OK\r\n", *[step for _ in range(40) for step in (b"X: y\r\n", 0.02)]]
+    async with serving(script(drip)) as server:
+        client = client_of(server.origin, WritePolicy(total_timeout=0.1))
+        assert await client.send(WRITE) is Transport.BROKEN
+        assert "too long" in client.last_fault
+        await client.aclose()

@@ -31,6 +31,7 @@ async def refused(bench: Bench, **options: Any) -> RunStopped:
 
 
 # Atria -----------------------------------------------------------------------------------------------------------------------
+@pytest.mark.fault("F-32", "R")
 @pytest.mark.parametrize(
     "order", [{"expired": True}, {"enabled": False}, {"deleted": True}], ids=["expired", "disabled", "deleted"]
 )
@@ -105,6 +106,7 @@ async def test_each_wrong_key_leaves_the_psa_unknown(bench: Bench, key: str) -> 
     assert "wrong-value-4711" not in view.words
 
 
+@pytest.mark.fault("F-33", "R")
 @pytest.mark.parametrize("entity", ["Companies", "Contracts", "ContractServices", "ContractServiceUnits", "Services"])
 async def test_each_missing_right_is_named_by_the_run_and_by_the_check(bench: Bench, entity: str) -> None:
     bench.control("autotask", "permission", entity=entity, right="query", access=0)

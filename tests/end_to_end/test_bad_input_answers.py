@@ -193,6 +193,7 @@ async def test_a_unit_row_with_a_wrong_field_never_becomes_a_change_of_its_line(
 
 
 # quantities ------------------------------------------------------------------------------------------------------------------
+@pytest.mark.fault("F-46", "R")
 @pytest.mark.parametrize(
     ("literal", "shown"),
     [
@@ -225,6 +226,7 @@ async def test_a_quantity_that_cannot_be_used_blocks_its_row_and_is_shown_as_it_
     await check_nothing_can_be_pushed(bench, run, "TWO")
 
 
+@pytest.mark.fault("F-46", "R")
 @pytest.mark.parametrize("literal", ["NaN", "Infinity", "-Infinity", "0x10", "01", ".5", "5."])
 async def test_what_is_no_json_number_spoils_the_answer(bench: Bench, literal: str) -> None:
     body = json.dumps([record("ONE"), record("TWO", quantity="@")]).replace('"@"', literal)
@@ -292,6 +294,7 @@ async def test_a_day_outside_every_period_is_told_with_a_next_step(bench: Bench,
     assert "bill processing" in caught.value.next_step
 
 
+@pytest.mark.fault("F-51", "R")
 async def test_an_empty_period_zeroes_nothing(bench: Bench) -> None:
     billed(bench)
     run = await bench.compare()

@@ -112,6 +112,7 @@ async def test_a_damaged_workspace_is_told_and_left_as_it_is(bench: Bench, conte
     assert bytes_below(bench.folder / "runs") == before
 
 
+@pytest.mark.fault("F-62")
 async def test_a_newer_workspace_is_told_and_not_touched(bench: Bench) -> None:
     await bench.compare()
     bench.shut()
@@ -177,6 +178,8 @@ async def compare_and_push(bench: Bench) -> None:
     await bench.push(row_of(run, "TWO", "601")["key"])
 
 
+@pytest.mark.fault("F-55", "W", "before")
+@pytest.mark.fault("F-62", "W", "before")
 @pytest.mark.parametrize(
     ("spoil", "kind"),
     [(spoil_page, JournalDamaged), (break_chain, JournalDamaged), (no_database, JournalDamaged), (newer, NewerFormat)],
@@ -197,6 +200,8 @@ async def test_with_a_journal_that_cannot_be_trusted_nothing_is_pushed(
 
 
 # the workbook ----------------------------------------------------------------------------------------------------------------
+@pytest.mark.fault("F-53")
+@pytest.mark.fault("F-56")
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
 async def test_a_full_disk_leaves_no_half_workbook_and_the_run_as_it_was(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -229,6 +234,7 @@ async def test_a_folder_that_cannot_be_made_is_told(bench: Bench, tmp_path: Path
     check_told(caught.value)
 
 
+@pytest.mark.fault("F-56")
 async def test_a_target_that_is_a_folder_gets_another_name(bench: Bench, tmp_path: Path) -> None:
     await bench.compare()
     (tmp_path / "log.xlsx").mkdir()

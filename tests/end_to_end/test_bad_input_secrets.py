@@ -131,7 +131,7 @@ def test_the_command_line_prints_and_keeps_none_either(installation: Installatio
     ]
     outputs.append(installation.run("push", "--run", outputs[0].json["run_id"], "--yes", "--json", "-"))
     secrets = [value for name, value in installation.secrets.items() if not name.endswith("USERNAME")] + [WRONG]
-    assert len(secrets) == 4
+    assert len(secrets) == 7
     told = "\n".join(done.out + done.err for done in outputs).encode()
     assert leaks(secrets, [("told", told)]) == []
     assert leaks(secrets, contents(tmp_path)) == []

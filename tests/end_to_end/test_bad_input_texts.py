@@ -88,6 +88,8 @@ def same(first: Run, second: Run) -> bool:
     return first.rows.equals(second.rows) and first.log.equals(second.log)
 
 
+@pytest.mark.fault("F-50", "R")
+@pytest.mark.fault("F-50", "W")
 @pytest.mark.parametrize("name", ["formula", "right to left", "NUL and bell", "braces", "huge"])
 async def test_a_line_with_a_strange_description_is_pushed_and_told_as_any_other(bench: Bench, name: str) -> None:
     text = TEXTS[name]
@@ -109,6 +111,7 @@ async def test_a_line_with_a_strange_description_is_pushed_and_told_as_any_other
     assert same(await bench.session.open_run(run.run_id), decided)
 
 
+@pytest.mark.fault("F-50", "R")
 async def test_descriptions_are_text_everywhere(bench: Bench) -> None:
     skus = {name: str(9_000 + number) for number, name in enumerate(TEXTS)}
     billed(bench, *(record("TWO", sku=skus[name], lineDescription=text) for name, text in TEXTS.items()))

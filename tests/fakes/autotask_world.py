@@ -160,6 +160,8 @@ class AutotaskWorld(httpx.AsyncBaseTransport):
             return self._next(request, parts[0])
         if parts[-1] == "query":
             return self._query(parts[0], json.loads(request.content))
+        if parts[-2:] == ["query", "count"]:
+            return reply({"queryCount": len(self._found(parts[0], json.loads(request.content)))})
         return self._write(request.method, parts, json.loads(request.content))
 
     def _zone(self, request: httpx.Request) -> httpx.Response:
@@ -169,8 +171,11 @@ class AutotaskWorld(httpx.AsyncBaseTransport):
         return reply({"zoneName": "America East 2", "url": self.zone_url, "webUrl": ZONE, "ci": self.users[user.lower()]})
 
     def _query(self, entity: str, body: Row) -> httpx.Response:
-        rows = [row for row in self.tables[entity] if all(_fits(row, each) for each in body["Filter"])]
-        return self._page(entity, [_picked(row, body["IncludeFields"]) for row in sorted(rows, key=lambda row: row["id"])])
+        found = sorted(self._found(entity, body), key=lambda row: row["id"])
+        return self._page(entity, [_picked(row, body["IncludeFields"]) for row in found])
+
+    def _found(self, entity: str, body: Row) -> list[Row]:
+        return [row for row in self.tables[entity] if all(_fits(row, each) for each in body["Filter"])]
 
     def _next(self, request: httpx.Request, entity: str) -> httpx.Response:
         if request.method != "POST":

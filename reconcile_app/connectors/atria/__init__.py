@@ -28,6 +28,7 @@ from reconcile_app.core.settings import Connection, SettingField
 _PREFIXES = ("/api/Billing", "/API/api/Billing")
 _DESCRIPTIONS = ("/API/swagger/v1/swagger.json", "/API/swagger/docs/v1", "/API/swagger/v1.0/swagger.json")
 _ENTERED_TOO_MUCH = re.compile(r"(/api)?(/api(/billing)?)?/*$", re.IGNORECASE)
+# A 500 is told at once: behind it stands a calculation of minutes that would only fail again.
 _POLICY = ReadPolicy(attempts=4, read_timeout=300.0, total_timeout=360.0, retried=frozenset({502, 503, 504}))
 _EXPIRES_SOON = timedelta(days=14)
 _PERMISSION = "Service Provider Developer"

@@ -14,6 +14,7 @@ import pandas as pd
 from reconcile_app.connectors.atria.names import ENVELOPES, FILTER_NAMES, normal
 from reconcile_app.connectors.atria.records import TITLE, BadRecord, Fields, field, fields_of, text_of, values_of
 from reconcile_app.connectors.decode import decode, unreadable
+from reconcile_app.connectors.doubled import doubled_key
 from reconcile_app.core.errors import AnswerUnreadable
 from reconcile_app.core.frames import CUSTOMERS, REJECTED
 from reconcile_app.core.period import Period
@@ -40,6 +41,8 @@ def read_parameters(content: bytes) -> Parameters:
             taken for it.
     """
     fields = decode(content, Fields, title=TITLE)
+    if name := doubled_key(content):
+        raise unreadable(TITLE, f"Ambiguous: the field {name} stands there twice.")
     if field(fields, *_PERIODS) is None:
         wrapped = field(fields, *ENVELOPES)
         fields = decode(bytes(wrapped), Fields, title=TITLE) if wrapped is not None else fields

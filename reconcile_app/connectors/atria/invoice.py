@@ -7,6 +7,7 @@ record by record. Quantities never become floats.
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from operator import attrgetter
 from typing import Any, cast
 
@@ -15,8 +16,9 @@ import numpy as np
 import pandas as pd
 
 from reconcile_app.connectors.atria.names import CUSTOMER_OBJECTS, NESTED_LINES, WHAT, WHO, candidates, normal
-from reconcile_app.connectors.atria.records import TITLE, BadRecord, fields_of, list_bytes, nested_lines, text_of, values_of
+from reconcile_app.connectors.atria.records import TITLE, BadRecord, Listed, fields_of, listed, nested_lines, text_of, values_of
 from reconcile_app.connectors.decode import unreadable
+from reconcile_app.connectors.doubled import doubled_key, may_repeat
 from reconcile_app.core.amounts import AmountError, parse_quantity
 from reconcile_app.core.errors import AnswerUnreadable
 from reconcile_app.core.frames import BILLED_LINES, REJECTED
@@ -41,19 +43,27 @@ def read_invoice(content: bytes, source: str, customers: Collection[str] = (), *
     """``BILLED_LINES`` and ``REJECTED`` of an invoice answer, for these customer codes only where any are given.
 
     A record that cannot be read leaves its customer unread; when it does not even name a customer, the whole side is incomplete,
-    because the record may belong to anybody. ``slice_bytes`` is how much is decoded at a time.
+    because the record may belong to anybody. So it is when the envelope announces more than came. ``slice_bytes`` is how much is
+    decoded at a time.
 
     Raises:
         AnswerUnreadable: not a JSON array of records at all.
     """
-    array = list_bytes(content)
+    found = listed(content)
+    array = found.array
     if not array.endswith(b"]"):
         raise unreadable(TITLE, "It ends in the middle.")
     try:
-        return _Reading(source).read(_slices(array, slice_bytes)).fetched(customers)
+        reading = _Reading(source).read(_slices(array, slice_bytes))
     except AnswerUnreadable:
         # A text that looks like a border between records makes slices that are none.
-        return _Reading(source).read((array[1:-1],)).fetched(customers)
+        reading = _Reading(source).read((array[1:-1],))
+    return _whole(reading.fetched(customers), found, reading)
+
+
+def _whole(fetched: Fetched, found: Listed, reading: "_Reading") -> Fetched:
+    problem = found.why_not_whole(reading.records, reading.lines)
+    return replace(fetched, complete=False, error=problem, unread={}) if problem else fetched
 
 
 def _slices(array: bytes, size: int) -> Iterator[bytes]:
@@ -84,6 +94,12 @@ class _Reading:
         self._quantity_at: list[int] = []
         self._raw: list[str] = []
         self._rejected: list[tuple[str | None, str, str]] = []
+        self.records = 0
+
+    @property
+    def lines(self) -> int:
+        """Billed lines that came, unusable ones included."""
+        return len(self._raw) + len(self._rejected)
 
     def read(self, slices: Iterable[bytes]) -> "_Reading":
         for part in slices:
@@ -102,11 +118,24 @@ class _Reading:
             texts = [str(raw, "utf-8") for raw in _each.decode(array)]
         except _DAMAGE:
             return False
-        self._who_at += map(self._who.__getitem__, map(_who, records))
-        self._what_at += map(self._what.__getitem__, map(_what, records))
+        who, what = list(map(_who, records)), list(map(_what, records))
+        gaps = any(msgspec.UNSET in texts for texts in {*who, *what})
+        if (gaps or self._may_repeat(part, len(records))) and doubled_key(array):
+            return False
+        self.records += len(records)
+        self._who_at += map(self._who.__getitem__, who)
+        self._what_at += map(self._what.__getitem__, what)
         self._quantity_at += map(self._quantities.__getitem__, map(bytes, map(_quantity, records)))
         self._raw += texts
         return True
+
+    def _may_repeat(self, part: bytes, records: int) -> bool:
+        """As ``may_repeat``; a key that took the place of another one leaves their number as it was.
+
+        Where one record has a key twice and another one has it not at all, only the gap in the other one tells.
+        """
+        odd = any(part.count(f'"{name}"'.encode()) != records for name in self._wire_names)
+        return odd or may_repeat(part, records * len(self._wire_names))
 
     def _learn(self, part: bytes) -> bool:
         """Make a struct of every name seen so far; false when the shape is not the usual one or nothing new was seen."""
@@ -127,6 +156,7 @@ class _Reading:
             records = _each.decode(b"[" + part + b"]")
         except _DAMAGE as error:
             raise unreadable(TITLE, " ".join(str(error).split())[:300] + ".") from error
+        self.records += len(records)
         for raw in records:
             self._record(raw, {})
 
@@ -209,11 +239,13 @@ def _struct_decoder(names: Sequence[str]) -> Callable[[bytes], list[Any]] | None
     """A decoder for flat records with these names, or None when names are doubled or announce objects."""
     if any(normal(name) in CUSTOMER_OBJECTS or normal(name) in NESTED_LINES for name in names):
         return None
+    if len({normal(name) for name in names}) < len(names):  # one spelling in some records, another one in others
+        return None
     found = candidates(names, (*_TEXTS, "quantity"))
     if any(len(wires) > 1 for wires in found.values()):
         return None
     absent = msgspec.Raw(_NULL)
-    fields: list[tuple[str, Any, Any]] = [(column, str | None, None) for column in _TEXTS]
+    fields: list[tuple[str, Any, Any]] = [(column, str | None | msgspec.UnsetType, msgspec.UNSET) for column in _TEXTS]
     fields.append(("quantity", msgspec.Raw, absent))
     # A column that nobody carries gets a name that no record has.
     rename = {column: found[column][0] if column in found else f"(absent) {column}" for column, _, _ in fields}
@@ -235,7 +267,7 @@ def _spread(names: Sequence[str], distinct: Sequence[Texts], at: "np.ndarray[Any
 
 
 def _code_of(raw: msgspec.Raw) -> str | None:
-    """Whose record it is, where at least that can be read."""
+    """Whose record it is, where at least that can be read. A record that says things twice may be anybody's."""
     try:
         return values_of(fields_of(raw), ("customer_code",)).get("customer_code")
     except BadRecord:

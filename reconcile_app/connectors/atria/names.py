@@ -10,6 +10,12 @@ from collections.abc import Iterable, Mapping
 ENVELOPES = ("data", "value", "items", "results", "invoices")
 """Under one of these the list may be wrapped."""
 
+TOTALS = ("totalcount", "total", "totalrecords", "recordcount", "@odata.count")
+"""Under one of these such an envelope may say how many records there are."""
+
+NEXT_LINKS = ("nextlink", "nextpageurl", "nextpage", "@odata.nextlink", "next")
+"""Under one of these it would say where the list goes on."""
+
 NESTED_LINES = ("lines", "items", "invoicelines", "details")
 """Under one of these an invoice may hold the lines of a customer."""
 

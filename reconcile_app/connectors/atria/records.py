@@ -1,13 +1,25 @@
 """Atria's records one by one, whatever their shape: bare or enveloped, flat or nested, any spelling. Pure functions over bytes."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 import pandas as pd
 
-from reconcile_app.connectors.atria.names import ALIASES, CUSTOMER_OBJECTS, ENVELOPES, NESTED_LINES, PARTS, candidates, normal
+from reconcile_app.connectors.atria.names import (
+    ALIASES,
+    CUSTOMER_OBJECTS,
+    ENVELOPES,
+    NESTED_LINES,
+    NEXT_LINKS,
+    PARTS,
+    TOTALS,
+    candidates,
+    normal,
+)
 from reconcile_app.connectors.decode import decode, unreadable
+from reconcile_app.connectors.doubled import doubled_key
 
 TITLE = "Atria"
 _TEXT = pd.StringDtype("python")
@@ -24,7 +36,24 @@ class BadRecord(ValueError):
     """A record that cannot be read; ``args[0]`` says why, in words."""
 
 
-def list_bytes(content: bytes) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The JSON array of an answer, and what its envelope says of it: how many records there are, and whether more follow."""
+
+    array: bytes
+    total: int | None = None
+    goes_on: bool = False
+
+    def why_not_whole(self, *counts: int) -> str:
+        """Why this is not the whole list, in words, or empty; ``counts`` are the numbers of records that the total may mean."""
+        if self.goes_on:
+            return "The list goes on on another page, and Atria is not known to answer in pages."
+        if self.total is not None and self.total not in counts:
+            return f"The list announces {self.total} records and holds {counts[0]}."
+        return ""
+
+
+def listed(content: bytes) -> Listed:
     """The JSON array of an answer, out of its envelope where it has one.
 
     Raises:
@@ -37,18 +66,33 @@ def list_bytes(content: bytes) -> bytes:
     except UnicodeDecodeError as error:
         raise unreadable(TITLE, "It holds bytes that are no text.") from error
     if content.startswith(b"["):
-        return content
+        return Listed(content)
     fields = decode(content, Fields, title=TITLE)
     for envelope in ENVELOPES:
         for name, raw in fields.items():
             if normal(name) == envelope and bytes(raw).startswith(b"["):
-                return bytes(raw)
+                if again := doubled_key(content.replace(bytes(raw), b"[]", 1)):
+                    raise unreadable(TITLE, f"Ambiguous: the field {again} stands there twice.")
+                return Listed(bytes(raw), _total(field(fields, *TOTALS)), _leads_on(field(fields, *NEXT_LINKS)))
     raise unreadable(TITLE, "Expected a list, or an object with a list under data - at `$`.")
+
+
+def _total(raw: msgspec.Raw | None) -> int | None:
+    literal = bytes(raw) if raw is not None else b""
+    return int(literal) if literal.isdigit() and len(literal) <= 9 else None
+
+
+def _leads_on(raw: msgspec.Raw | None) -> bool:
+    return raw is not None and bytes(raw) not in (b"null", b'""', b"false")
 
 
 def raw_items(content: bytes) -> list[msgspec.Raw]:
     """The records of an answer, each as its own JSON text."""
-    return decode(list_bytes(content), list[msgspec.Raw], title=TITLE)
+    found = listed(content)
+    items = decode(found.array, list[msgspec.Raw], title=TITLE)
+    if problem := found.why_not_whole(len(items)):
+        raise unreadable(TITLE, problem)
+    return items
 
 
 def text_of(raw: msgspec.Raw, name: str) -> str | None:
@@ -76,12 +120,18 @@ def fields_of(raw: msgspec.Raw) -> Fields:
     """The fields of a record.
 
     Raises:
-        BadRecord: it is no object, or damaged.
+        BadRecord: it is no object, damaged, or says the same thing twice.
     """
     try:
-        return _fields.decode(raw)
+        fields = _fields.decode(raw)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         raise BadRecord("It is not an object with fields.") from error
+    if name := doubled_key(bytes(raw)):
+        raise BadRecord(f"Ambiguous: field {name} stands there twice.")
+    meant = [told for name in fields if (told := normal(name))]
+    if len(set(meant)) < len(meant):
+        raise BadRecord("Ambiguous: a field stands there twice, in two spellings.")
+    return fields
 
 
 def values_of(fields: Fields, columns: Sequence[str]) -> dict[str, str | None]:

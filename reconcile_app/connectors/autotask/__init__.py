@@ -24,6 +24,7 @@ from reconcile_app.connectors.autotask.wire import (
     Rights,
     Threshold,
     condition,
+    decode_once,
     fields_of,
     query_body,
 )
@@ -58,7 +59,6 @@ from reconcile_app.core.ports import (
 )
 from reconcile_app.core.settings import Connection
 
-_PROVEN_NIL = frozenset({OutcomeClass.NOT_SENT, OutcomeClass.REFRESH, OutcomeClass.WAIT})
 _ANSWER_KEPT = 64 * 2**10
 
 
@@ -121,7 +121,7 @@ class Autotask:
     async def _rights(self, entity: str) -> Rights | SideUnreadable:
         try:
             answer = await self._access.read("GET", f"/{entity}/entityInformation", entity=entity)
-            return decode(answer.content, EntityInformation, title=TITLE).info
+            return decode_once(answer.content, EntityInformation).info
         except SignInFailed:
             raise
         except SideUnreadable as error:
@@ -131,7 +131,7 @@ class Autotask:
         """``ThresholdInformation``: calls of the whole tenant in the running hour; None where Autotask does not tell."""
         try:
             answer = await self._access.read("GET", "/ThresholdInformation", entity="ThresholdInformation")
-            told = decode(answer.content, Threshold, title=TITLE)
+            told = decode_once(answer.content, Threshold)
         except SignInFailed:
             raise
         except SideUnreadable:
@@ -256,8 +256,9 @@ class Autotask:
             return Outcome(outcome=OutcomeClass.NOT_SENT, message=error.reason[:500])
         self._written = self._last_read
         outcome = self._outcome(prepared, client, await client.send(prepared))
-        if outcome.outcome in _PROVEN_NIL:
-            self._written = None  # The op starts over, and so does its reading.
+        if outcome.outcome is not OutcomeClass.APPLIED:
+            # The op starts over, or it is in doubt: then the contract says whether somebody has touched it since.
+            self._written = None
         return outcome
 
     def _outcome(self, prepared: PreparedWrite, client: ApiClient, answer: Answer | Transport) -> Outcome:
@@ -279,6 +280,7 @@ class Autotask:
             status=answer.status,
             receipt=receipt,
             retry_after=parse_retry_after(answer.headers.get("retry-after", ""), self._clock.now()),
+            contradicts=shape is Shape.FOREIGN and answer.status < 300,
             answer=self._access.redactor.clean(answer.content[:_ANSWER_KEPT].decode("utf-8", "replace"))[:_ANSWER_KEPT],
         )
 

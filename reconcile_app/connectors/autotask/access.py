@@ -1,13 +1,25 @@
 """The way into one Autotask tenant: its zone, its sign-in, and queries that are read whole or reported as unread."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 
-from reconcile_app.connectors.autotask.batches import Batches, FanOut, Gathered, Id, counts, together
-from reconcile_app.connectors.autotask.wire import TITLE, Fault, PageRead, R, Zone, error_texts, is_crowded, read_page
-from reconcile_app.connectors.http import Answer, ApiClient, ReadPolicy, decode
+from reconcile_app.connectors.autotask.batches import A, Batches, FanOut, Gathered, Id, Walk, counts, together
+from reconcile_app.connectors.autotask.keys import Keys, api_origin
+from reconcile_app.connectors.autotask.wire import (
+    PAGE,
+    TITLE,
+    Count,
+    PageRead,
+    R,
+    Zone,
+    count_body,
+    decode_once,
+    error_texts,
+    is_crowded,
+    read_page,
+)
+from reconcile_app.connectors.http import Answer, ApiClient, ReadPolicy
 from reconcile_app.connectors.origin import Origin
 from reconcile_app.core.errors import (
     AnswerUnreadable,
@@ -20,48 +32,14 @@ from reconcile_app.core.errors import (
 from reconcile_app.core.findings import Kind
 from reconcile_app.core.ports import BuildContext
 from reconcile_app.core.redact import Redactor
-from reconcile_app.core.settings import Secret
-
-LOOKUP = "https://webservices.autotask.net"
-"""Where the vendor tells the zone of a user."""
 
 POLICY = ReadPolicy(parallel_per_entity=3)
 """Three requests at a time for each entity is what the API allows."""
 
-_VERSION = "V1.0"
 _JUDGED_HERE = frozenset({401, 403, 500})
 _MOST_PAGES = 10_000
 _MOST_PAGES_WITHOUT_NEWS = 3
 _UNKNOWN = "Nothing was changed. What could not be read is unknown, not zero."
-
-
-def api_origin(address: str) -> str:
-    """The address below which the entities live: an address without a path gets the usual one; the version is pinned to V1.0.
-
-    Later versions are announced by the API and do not answer yet.
-    """
-    address = address.strip().rstrip("/")
-    if address.casefold().endswith("/v1.0"):
-        address = address[: -len("/v1.0")].rstrip("/")
-    host = address.partition("://")[2]
-    return f"{address}/{_VERSION}" if "/" in host else f"{address}/ATServicesRest/{_VERSION}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Keys:
-    """The three keys of an API user, and the users that the zone is asked for."""
-
-    username: Secret
-    secret: Secret
-    integration_code: Secret
-
-    def headers(self) -> Mapping[str, str]:
-        """The sign-in of every request but the look-up of the zone."""
-        return {
-            "ApiIntegrationCode": self.integration_code.reveal(),
-            "UserName": self.username.reveal(),
-            "Secret": self.secret.reveal(),
-        }
 
 
 class Access:
@@ -173,7 +151,7 @@ class Access:
                 kind=Kind.PSA_UNREACHABLE,
                 next_step="Check the zone user and the user name of the connection, or enter the address of your zone as Base URL.",
             )
-        zone = decode(answer.content, Zone, title=TITLE)
+        zone = decode_once(answer.content, Zone)
         self._check_zone(zone.url)
         return zone
 
@@ -264,37 +242,53 @@ class Access:
 
     # Queries
 
-    async def query(self, entity: str, row: type[R], body: bytes) -> PageRead[R]:
+    async def query(self, entity: str, row: type[R], body: bytes, *, counted: bool = True) -> PageRead[R]:
         """All pages of one query, each row once.
+
+        A list of several pages is counted afterwards, unless the caller has other means: a page left out shows in nothing else.
 
         Raises:
             SideUnreadable: a page is missing, the list does not end, or it changed while it was read, twice.
         """
+        happened = ""
         for _ in range(2):
-            rows, faults, steady = await self._walk(entity, row, body)
-            if steady:
-                return PageRead(rows=list(rows.values()), faults=faults, next_url="")
-        raise _unreadable(f"The list of {entity} changed while it was read.")
+            client = await self.client()
+            try:
+                walk = await self._walk(entity, row, body)
+                happened = await self._why_not_whole(entity, body, walk, counted)
+            except ConnectionFailed as error:
+                # The next page was still at the address that the tenant has left meanwhile.
+                if client is self._client:
+                    raise
+                happened = error.reason
+            if not happened:
+                return PageRead(rows=list(walk.rows.values()), faults=list(walk.faults.values()), next_url="")
+        raise _unreadable(happened)
 
-    async def _walk(self, entity: str, row: type[R], body: bytes) -> tuple[dict[int, R], list[Fault], bool]:
-        rows: dict[int, R] = {}
-        faults: dict[tuple[str, str], Fault] = {}
-        steady = True
-        cursors: set[str] = set()
-        silent = 0
+    async def _why_not_whole(self, entity: str, body: bytes, walk: Walk[R], counted: bool) -> str:
+        if not walk.steady:
+            return f"The list of {entity} changed while it was read."
+        if not counted or (walk.pages == 1 and walk.came < PAGE):
+            return ""
+        there = await self.count(entity, body)
+        return "" if there == walk.came else f"{entity}: {there} rows in all; {walk.came} came over {walk.pages} pages."
+
+    async def count(self, entity: str, body: bytes) -> int:
+        """How many rows a query finds in all, whatever its pages hold; errors as ``read``."""
+        answer = await self.read("POST", f"/{entity}/query/count", entity=entity, body=count_body(body))
+        return decode_once(answer.content, Count).query_count
+
+    async def _walk(self, entity: str, row: type[R], body: bytes) -> Walk[R]:
+        walk, cursors, silent = Walk[R](), set[str](), 0
         answer = await self.read("POST", f"/{entity}/query", entity=entity, body=body)
         while True:
             page = read_page(answer.content, row, f"{entity}/query")
-            known = len(rows) + len(faults)
-            for each in page.rows:
-                steady = steady and rows.setdefault(each.id, each) == each
-            faults |= {(fault.raw, fault.reason): fault for fault in page.faults}
-            silent = silent + 1 if len(rows) + len(faults) == known else 0
-            self._report(entity, len(rows), len(cursors) + 1)
+            silent = 0 if walk.take(page) else silent + 1
+            self._report(entity, len(walk.rows), walk.pages)
             if not page.next_url:
-                return rows, list(faults.values()), steady
-            if page.next_url in cursors or len(cursors) + 1 >= _MOST_PAGES or silent >= _MOST_PAGES_WITHOUT_NEWS:
-                raise _unreadable(f"The list of {entity} does not end; stopped after page {len(cursors) + 1}.")
+                return walk
+            if page.next_url in cursors or walk.pages >= _MOST_PAGES or silent >= _MOST_PAGES_WITHOUT_NEWS:
+                raise _unreadable(f"The list of {entity} does not end; stopped after page {walk.pages}.")
             cursors.add(page.next_url)
             answer = await self._next(entity, page.next_url, body)
 
@@ -305,20 +299,29 @@ class Access:
         )
 
     async def gather(
-        self, entity: str, row: type[R], ids: Iterable[Id], body: Callable[[Sequence[Id]], bytes], *, key: str, fan_out: FanOut
+        self,
+        entity: str,
+        row: type[R],
+        ids: Iterable[Id],
+        body: Callable[[Sequence[Id]], bytes],
+        *,
+        key: str,
+        fan_out: FanOut,
+        counted: bool = True,
     ) -> Gathered[R, Id]:
         """A query over many ids, in batches side by side. ``key`` is the API's name of the field that the ids stand for.
 
         Raises:
             SideUnreadable: sign-in or permission refused, or no batch at all could be read.
         """
-        batches = Batches(ids=sorted(set(ids)), fan_out=fan_out)
+        asked = sorted(set(ids))
+        batches = Batches(ids=list(asked), fan_out=fan_out)
         gathered: Gathered[R, Id] = Gathered()
 
         async def work() -> None:
             while batch := batches.following():
                 self._ahead[entity] = batches.ahead
-                page = await self._attempt(entity, row, body(batch))
+                page = await self._attempt(self.query(entity, row, body(batch), counted=counted))
                 if isinstance(page, SideUnreadable):
                     batches.failed += 1
                     gathered.lose(batch, page)
@@ -334,12 +337,26 @@ class Access:
             if not batches.read:
                 raise gathered.error
             gathered.lose(batches.ids, gathered.error)
+        if counted:
+            await self._count_absent(entity, gathered, asked, body, key)
         return gathered
 
-    async def _attempt(self, entity: str, row: type[R], body: bytes) -> PageRead[R] | SideUnreadable:
+    async def _count_absent(
+        self, entity: str, gathered: Gathered[R, Id], asked: Sequence[Id], body: Callable[[Sequence[Id]], bytes], key: str
+    ) -> None:
+        """Ids that brought no row: either there is none, or it was left out."""
+        absent = gathered.absent(asked, key)
+        for batch in (absent[start : start + PAGE] for start in range(0, len(absent), PAGE)):
+            there = await self._attempt(self.count(entity, body(batch)))
+            if isinstance(there, SideUnreadable):
+                gathered.lose(batch, there)
+            elif there:
+                gathered.lose(batch, _unreadable(f"{entity}: {there} rows are there and did not come."))
+
+    async def _attempt(self, asking: Awaitable[A]) -> A | SideUnreadable:
         """One query; why it could not be read is a value, unless it concerns every query."""
         try:
-            return await self.query(entity, row, body)
+            return await asking
         except (SignInFailed, PermissionDenied):
             raise
         except SideUnreadable as error:

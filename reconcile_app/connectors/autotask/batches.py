@@ -7,7 +7,7 @@ from collections.abc import Collection, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from reconcile_app.connectors.autotask.wire import PAGE, Fault, R
+from reconcile_app.connectors.autotask.wire import PAGE, Fault, PageRead, R
 from reconcile_app.core.errors import SideUnreadable
 
 A = TypeVar("A")
@@ -16,6 +16,8 @@ T = TypeVar("T")
 Id = TypeVar("Id", int, str)
 
 _MOST_FAILED = 3
+_ROW_FIELDS = {"contractID": "contract_id", "companyID": "company_id", "id": "id"}
+"""Fields that ids are asked for by, as rows name them. Company numbers are left out: the API compares them its own way."""
 
 
 async def together(*work: Coroutine[Any, Any, T]) -> list[T]:
@@ -64,6 +66,30 @@ class FanOut:
 
 
 @dataclass(slots=True)
+class Walk(Generic[R]):
+    """What the pages of one query brought. ``steady``: no row came twice with different content."""
+
+    rows: dict[int, R] = field(default_factory=dict)
+    faults: dict[tuple[str, str], Fault] = field(default_factory=dict)
+    pages: int = 0
+    steady: bool = True
+
+    @property
+    def came(self) -> int:
+        """Rows that came, unusable ones included."""
+        return len(self.rows) + sum(fault.lost for fault in self.faults.values())
+
+    def take(self, page: PageRead[R]) -> bool:
+        """Add a page; whether it brought anything new."""
+        known = len(self.rows) + len(self.faults)
+        self.pages += 1
+        for each in page.rows:
+            self.steady = self.steady and self.rows.setdefault(each.id, each) == each
+        self.faults |= {(fault.raw, fault.reason): fault for fault in page.faults}
+        return len(self.rows) + len(self.faults) > known
+
+
+@dataclass(slots=True)
 class Gathered(Generic[R, Id]):
     """What a query over many ids brought. ``unread``: ids whose rows did not all arrive → the reason."""
 
@@ -78,6 +104,13 @@ class Gathered(Generic[R, Id]):
         self.error = self.error or error
         self.unread.update(dict.fromkeys(ids, error.reason))
 
+    def absent(self, asked: Sequence[Id], key: str) -> list[Id]:
+        """Ids that brought no row although nothing went wrong; none for fields that the API compares its own way."""
+        if key not in _ROW_FIELDS:
+            return []
+        shown = {getattr(row, _ROW_FIELDS[key]) for row in self.rows}
+        return [each for each in asked if each not in shown and each not in self.unread]
+
     def take(self, ids: Sequence[Id], rows: Collection[R], faults: Sequence[Fault], key: str) -> None:
         """Add a batch; a lost row makes its id unread, or all ids of the batch where it does not tell which."""
         self.rows.extend(rows)
@@ -86,6 +119,9 @@ class Gathered(Generic[R, Id]):
             if fault.lost:
                 named = [each for each in ids if each == fault.ids.get(key)]
                 self.unread.update(dict.fromkeys(named or ids, fault.reason))
+        if key in _ROW_FIELDS and any(getattr(row, _ROW_FIELDS[key]) not in ids for row in rows):
+            # The rows of somebody else stand where some of these ids' own may be missing.
+            self.unread.update(dict.fromkeys(ids, "Rows came that were not asked for."))
 
 
 @dataclass(slots=True)
@@ -119,6 +155,6 @@ class Batches(Generic[Id]):
 
 def counts(ids: Sequence[Id], rows: Iterable[Any], key: str) -> Iterable[int]:
     """How many rows each id brought; ``key`` is the API's name of the field that the ids stand for."""
-    name = {"contractID": "contract_id", "companyID": "company_id", "companyNumber": "company_number"}.get(key, "id")
+    name = {**_ROW_FIELDS, "companyNumber": "company_number"}[key]
     counts = Counter(getattr(row, name) for row in rows)
     return [counts[each] for each in ids]

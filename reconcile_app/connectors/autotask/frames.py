@@ -209,9 +209,9 @@ def _sorted_out(rows: Sequence[UnitRow], at: date) -> tuple[UnitRow | None, bool
     for row in rows:
         if row.start_date.date() > at:
             later.append(row)
-        elif latest is None or row.start_date > latest.start_date:
+        elif latest is None or row.start_date.date() > latest.start_date.date():
             latest, split = row, False
-        elif row.start_date == latest.start_date:
+        elif row.start_date.date() == latest.start_date.date():
             split = split or row.units != latest.units
             latest = row if row.id > latest.id else latest
     return latest, split, later
@@ -220,7 +220,7 @@ def _sorted_out(rows: Sequence[UnitRow], at: date) -> tuple[UnitRow | None, bool
 def _state_of(row: UnitRow | None, later: Sequence[UnitRow]) -> InForce:
     units = (row.units if row is not None else 0) or 0
     changes = [each for each in later if each.units != units]
-    change = min(changes, key=lambda each: (each.start_date, each.id)) if changes else None
+    change = min(changes, key=lambda each: (each.start_date.date(), each.id)) if changes else None
     return InForce(
         quantity=units * SCALE,
         row=row,
@@ -274,6 +274,28 @@ class UnitIndex:
         while end < len(self._own) and self._own[end].contract_service_id == line_id:
             end += 1
         return self._own[begin:end]
+
+
+def strays(lines: Sequence[Line], units: Iterable[UnitRow]) -> dict[int, str]:
+    """Contracts that have unit rows of a service which the list of services does not show → the reason.
+
+    Both lists are asked for the same contracts, so one of them is not whole.
+    """
+    known = {line.id for line in lines}
+    lost = {row.contract_id: row.contract_service_id for row in units if row.contract_service_id not in known}
+    return {
+        contract: f"There are units for service {service} of contract {contract}, and the service itself was not in its list."
+        for contract, service in lost.items()
+        if service is not None
+    }
+
+
+def without_units(lines: Sequence[Line], units: Iterable[UnitRow], at: date) -> set[int]:
+    """Contracts with a service for which no unit row of a date came: either it has none, or rows are missing."""
+    rows = [row for row in units if row.start_date.date() <= at <= row.end_date.date()]
+    shown = {row.contract_service_id for row in rows}
+    loose = {(row.contract_id, row.service_id) for row in rows if row.contract_service_id is None}
+    return {line.contract_id for line in lines if line.id not in shown and (line.contract_id, line.service_id) not in loose}
 
 
 _UNCLEAR = InForce(quantity=None, trouble="Unit rows name no line, and the contract has this service more than once.")

@@ -1,7 +1,7 @@
 """Reading Autotask: whole sides for a comparison, and everything about a few contracts for a write."""
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
@@ -10,9 +10,10 @@ from reconcile_app.connectors.autotask import frames, states
 from reconcile_app.connectors.autotask.access import Access
 from reconcile_app.connectors.autotask.batches import FanOut, Gathered, both, together
 from reconcile_app.connectors.autotask.wire import (
-    TITLE,
+    PAGE,
     Company,
     Contract,
+    EntityInformation,
     Fields,
     Line,
     Service,
@@ -20,16 +21,21 @@ from reconcile_app.connectors.autotask.wire import (
     condition,
     day_end,
     day_start,
+    decode_once,
     fields_of,
     query_body,
 )
-from reconcile_app.connectors.http import decode
 from reconcile_app.core.changes import Change, ChangeKind
 from reconcile_app.core.errors import SideUnreadable, SignInFailed
 from reconcile_app.core.ports import Fetched
 
 PENDING_DAYS = 31
 """How many days past the effective date a planned change is looked for: the start of the next monthly period always lies within."""
+
+_SOME = 2
+"""``userAccessForQuery`` of a right that is restricted."""
+
+_RESTRICTED = "The API user sees only some {}, so what is missing cannot be told from what is not there."
 
 
 class Reader:
@@ -39,6 +45,7 @@ class Reader:
         self._access, self._sku_field, self._by_number = access, sku_field, by_number
         self._kind: frames.ContractKind | None = None
         self._asking_kind = asyncio.Lock()
+        self._restricted: dict[str, bool] = {}
         self._fan_out = {
             "companies": FanOut(500),
             "contracts": FanOut(500),
@@ -114,12 +121,53 @@ class Reader:
         return Fetched(frame=frame, rejected=frames.rejected_frame(page.faults))
 
     async def lines(self, contract_ids: Collection[str], at: date) -> Fetched:
-        """``CONTRACT_LINES``; services and unit rows are read side by side, both by contract."""
+        """``CONTRACT_LINES``; services and unit rows are read side by side, both by contract.
+
+        Each list is checked against the other: an API user who may not see every record gets shorter lists without an error.
+        """
         ids = _whole_numbers(contract_ids)
-        lines, units = await both(self._lines_of(ids), self._units_of(ids, at, until=at + timedelta(days=PENDING_DAYS)))
-        unread = {**units.unread, **lines.unread}
+        until = at + timedelta(days=PENDING_DAYS)
+        lines, units = await both(self._lines_of(ids), self._units_of(ids, at, until=until))
+        unread = {**frames.strays(lines.rows, units.rows), **units.unread, **lines.unread}
+        unread |= await self._uncounted(frames.without_units(lines.rows, units.rows, at) - unread.keys(), units.rows, at, until)
         frame, faults = await asyncio.to_thread(frames.lines_frame, lines.rows, units.rows, at, unread)
         return _fetched(frame, [lines, units, Gathered(faults=faults)], _named("contract", unread))
+
+    async def _uncounted(self, contract_ids: Collection[int], units: Sequence[UnitRow], at: date, until: date) -> dict[int, str]:
+        """Contracts of which fewer unit rows came than there are → the reason. A service without units would read as quantity 0."""
+        if contract_ids and await self._sees_only_some("ContractServiceUnits"):
+            return dict.fromkeys(contract_ids, _RESTRICTED.format("unit rows"))
+        came = Counter(row.contract_id for row in units)
+        unread: dict[int, str] = {}
+        waiting = sorted(contract_ids)
+        for batch in (waiting[start : start + PAGE] for start in range(0, len(waiting), PAGE)):
+            body = query_body(["id"], condition("in", "contractID", batch), *_window(at, until))
+            try:
+                there, here = await self._access.count("ContractServiceUnits", body), sum(came[each] for each in batch)
+            except SignInFailed:
+                raise
+            except SideUnreadable as error:
+                unread |= dict.fromkeys(batch, error.reason)
+                continue
+            if there != here:
+                unread |= dict.fromkeys(batch, f"There are {there} unit rows, and {here} of them came.")
+        return unread
+
+    async def _sees_only_some(self, entity: str) -> bool:
+        """Whether the API user's right to read an entity is a restricted one: then records are left out of lists and counts alike.
+
+        Asked once; where it cannot be told the lists are believed.
+        """
+        if entity not in self._restricted:
+            try:
+                answer = await self._access.read("GET", f"/{entity}/entityInformation", entity=entity)
+                rights = decode_once(answer.content, EntityInformation).info
+            except SignInFailed:
+                raise
+            except SideUnreadable:
+                return False
+            self._restricted[entity] = rights.user_access_for_query == _SOME
+        return self._restricted[entity]
 
     def _lines_of(self, contract_ids: Collection[int]) -> Any:
         return self._access.gather(
@@ -129,13 +177,12 @@ class Reader:
             lambda batch: query_body(fields_of(Line), condition("in", "contractID", batch)),
             key="contractID",
             fan_out=self._fan_out["lines"],
+            counted=False,  # Services and unit rows are checked against each other.
         )
 
     def _units_of(self, contract_ids: Collection[int], since: date, *, until: date | None = None) -> Any:
         """Unit rows that end on ``since`` or later and start on ``until`` or earlier."""
-        window = [condition("gte", "endDate", day_start(since))]
-        if until is not None:
-            window.append(condition("lte", "startDate", day_end(until)))
+        window = _window(since, until)
         return self._access.gather(
             "ContractServiceUnits",
             UnitRow,
@@ -143,6 +190,7 @@ class Reader:
             lambda batch: query_body(fields_of(UnitRow), condition("in", "contractID", batch), *window),
             key="contractID",
             fan_out=self._fan_out["units" if until is not None else "evidence"],
+            counted=False,
         )
 
     async def contract_kind(self) -> frames.ContractKind:
@@ -151,7 +199,7 @@ class Reader:
             if self._kind is None:
                 try:
                     answer = await self._access.read("GET", "/Contracts/entityInformation/fields", entity="Contracts")
-                    self._kind = frames.contract_kind(decode(answer.content, Fields, title=TITLE))
+                    self._kind = frames.contract_kind(decode_once(answer.content, Fields))
                 except SignInFailed:
                     raise
                 except SideUnreadable:
@@ -182,6 +230,9 @@ class Reader:
         trouble = {**units.unread, **lines.unread, **contracts.unread}
         if absent.unread:
             trouble |= dict.fromkeys(ids, next(iter(absent.unread.values())))
+        created = {int(change.contract_id) for change in changes if change.kind is ChangeKind.CREATE_LINE}
+        if created and await self._sees_only_some("ContractServices"):
+            trouble |= dict.fromkeys(created, _RESTRICTED.format("services of contracts"))
         found = {**known, **{row.id: row for row in contracts.rows}}
         own_units, own_lines = _by_contract(units.rows), _by_contract([*lines.rows, *absent.rows])
         readings = {
@@ -196,6 +247,11 @@ class Reader:
         return self._access.gather(
             entity, row, ids, lambda batch: query_body(fields_of(row), condition("in", "id", batch)), key="id", fan_out=FanOut(500)
         )
+
+
+def _window(since: date, until: date | None) -> list[dict[str, object]]:
+    window = [condition("gte", "endDate", day_start(since))]
+    return window if until is None else [*window, condition("lte", "startDate", day_end(until))]
 
 
 def _without_rows(changes: Sequence[Change], units: Sequence[UnitRow]) -> set[int]:
@@ -225,7 +281,7 @@ def _named(part: str, unread: Mapping[int, str]) -> dict[str, str]:
 
 
 def _fetched(frame: Any, parts: Sequence[Gathered[Any, Any]], unread: Mapping[str, str]) -> Fetched:
-    reasons = [reason for part in parts for reason in part.unread.values()]
+    reasons = [*(reason for part in parts for reason in part.unread.values()), *unread.values()]
     return Fetched(
         frame=frame,
         rejected=frames.rejected_frame(fault for part in parts for fault in part.faults),

@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from reconcile_app.connectors.autotask.access import LOOKUP, Keys
 from reconcile_app.connectors.autotask.frames import SKU_FIELDS
+from reconcile_app.connectors.autotask.keys import LOOKUP, Keys
 from reconcile_app.core.errors import SecretsUnavailable, SettingsError
 from reconcile_app.core.findings import Kind
 from reconcile_app.core.settings import Connection, Secret, SettingField, missing_secrets

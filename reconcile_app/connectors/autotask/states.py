@@ -68,13 +68,22 @@ def line_state(change: Change, reading: Reading, kind: ContractKind) -> tuple[Li
     line_id = number_of(change.line_id, "Line")
     line = next((each for each in reading.lines if each.id == line_id), None)
     own = _own_rows(change, line_id, reading.lines, units)
-    now = InForce(quantity=None, trouble=_LOOSE) if own is None else in_force(own, change.effective_date)
+    now = InForce(quantity=None, trouble=_LOOSE) if own is None else _usable(own, change.effective_date)
     unit_cost = money(line.unit_cost) if line is not None and change.kind is ChangeKind.SET_UNIT_COST else None
     blocked = reading.trouble or now.trouble or _blocked(change, reading, kind)
     if change.kind is ChangeKind.SET_UNIT_COST and line is not None and unit_cost is None:
         blocked = blocked or "Autotask does not show the unit cost: the API user lacks the permission to see costs."
     present = reading.contract is not None and (line is not None or bool(own))
-    return _state(change, str(line_id), present, now, own or [], units, blocked, unit_cost), reading.trouble or now.trouble
+    return _state(change, reading, str(line_id), present, now, own or [], units, blocked, unit_cost), reading.trouble or now.trouble
+
+
+def _usable(own: Sequence[UnitRow], at: date) -> InForce:
+    """``in_force``, with trouble also where a row that is evidence only holds no whole number: unknown units are not 0."""
+    now = in_force(own, at)
+    odd = next((row for row in own if row.units is None), None)
+    if now.trouble or odd is None:
+        return now
+    return InForce(quantity=None, row=odd, trouble=f"Unit row {odd.id} holds no whole number of units.")
 
 
 _LOOSE = "Unit rows name no line, and the contract has this service more than once."
@@ -96,19 +105,21 @@ def _created_state(change: Change, reading: Reading, units: list[UnitRow], kind:
     mine = [line for line in reading.lines if str(line.service_id) == change.service_id]
     blocked = reading.trouble or _blocked(change, reading, kind)
     if not mine:
-        return _state(change, "", False, InForce(quantity=0), [], units, blocked, None), reading.trouble
+        return _state(change, reading, "", False, InForce(quantity=0), [], units, blocked, None), reading.trouble
     index = UnitIndex(units, reading.lines)
     if len(mine) > 1:
         blocked = blocked or f"The contract holds this service {len(mine)} times."
         own = [row for line in mine for row in index.rows(line) or []]
-        return _state(change, "", True, InForce(quantity=0), own, units, blocked, None), reading.trouble
+        return _state(change, reading, "", True, InForce(quantity=0), own, units, blocked, None), reading.trouble
     own = index.rows(mine[0]) or []
-    now = in_force(own, change.effective_date)
-    return _state(change, str(mine[0].id), True, now, own, units, blocked or now.trouble, None), reading.trouble or now.trouble
+    now = _usable(own, change.effective_date)
+    state = _state(change, reading, str(mine[0].id), True, now, own, units, blocked or now.trouble, None)
+    return state, reading.trouble or now.trouble
 
 
 def _state(
     change: Change,
+    reading: Reading,
     line_id: str,
     present: bool,
     now: InForce,
@@ -126,10 +137,17 @@ def _state(
         blocked=blocked,
         evidence=tuple(_item(row, change.effective_date) for row in _in_order(own)),
         neighbours=_digest([row for row in units if row.id not in mine and row.end_date.date() >= change.effective_date]),
+        attribution=_touched(reading.contract),
         posted_until=now.posted_until,
         pending_quantity=now.pending_quantity,
         pending_date=now.pending_date,
     )
+
+
+def _touched(contract: Contract | None) -> str:
+    """When the contract was changed last: units that are changed within a row and back leave no other trace."""
+    moment = None if contract is None else contract.last_modified_date_time
+    return "" if moment is None else f"an edit of the contract at {moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond // 1000:03d} UTC"
 
 
 def _item(row: UnitRow, effective: date) -> EvidenceItem:

@@ -1,8 +1,7 @@
 """Autotask on the wire: its rows as typed values, the bodies of its queries and writes, and what its answers are.
 
-Pure functions over bytes. Field names are those of the REST entities, with ``_id`` for a trailing ``ID``. Whole pages are decoded
-at once into strict types; only a page that does not fit is looked at row by row and field by field, so that one bad row costs that
-row and not the page. Numbers never pass through float.
+Pure functions over bytes. Field names are those of the REST entities, with ``_id`` for a trailing ``ID``. Pages are decoded at once
+into strict types; only one that does not fit is looked at row by row, so that a bad row costs that row and not the page.
 """
 
 import functools
@@ -14,11 +13,14 @@ from typing import Annotated, Any, Generic, TypeVar, cast
 
 import msgspec
 
+from reconcile_app.connectors.decode import unreadable
+from reconcile_app.connectors.doubled import doubled_key, may_repeat
 from reconcile_app.connectors.http import Answer, decode
 from reconcile_app.core.amounts import SCALE, AmountError, is_whole, parse_quantity
 from reconcile_app.core.errors import AnswerUnreadable
 
 TITLE = "Autotask"
+_ENVELOPE_KEYS = 6  # items, pageDetails, and in it count, requestCount, prevPageUrl, nextPageUrl
 PAGE = 500
 """Most rows of a page, and most values of an ``in`` condition."""
 
@@ -30,12 +32,14 @@ def wire_name(name: str) -> str:
 
 
 Units = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
+Id = Annotated[int, msgspec.Meta(ge=0, le=10**18)]
+Calls = Annotated[int, msgspec.Meta(ge=0, le=10**9)]
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True, rename=wire_name, gc=False):
     """Every entity has an id. Rows hold plain values only, so the garbage collector need not look at thousands of them."""
 
-    id: int
+    id: Id
 
 
 class Company(Row, frozen=True, kw_only=True, rename=wire_name, gc=False):
@@ -49,14 +53,15 @@ class Company(Row, frozen=True, kw_only=True, rename=wire_name, gc=False):
 class Contract(Row, frozen=True, kw_only=True, rename=wire_name, gc=False):
     """``Contracts``. Both dates belong to the contract."""
 
-    company_id: int
+    company_id: Id
     contract_name: str | None = None
     contract_number: str | None = None
     contract_type: int | None = None
     status: int | None = None
     start_date: datetime
     end_date: datetime
-    renewed_contract_id: int | None = None
+    renewed_contract_id: Id | None = None
+    last_modified_date_time: datetime | None = None
 
 
 class Service(Row, frozen=True, kw_only=True, rename=wire_name, gc=False):
@@ -81,8 +86,8 @@ class OwnCompany(Row, frozen=True, kw_only=True, rename=wire_name, gc=False):
 class Line(Row, frozen=True, kw_only=True, rename=wire_name, gc=False):
     """``ContractServices``: a service on a contract, without a quantity. ``unit_price`` is the list price, not the sold one."""
 
-    contract_id: int
-    service_id: int
+    contract_id: Id
+    service_id: Id
     invoice_description: str | None = None
     internal_description: str | None = None
     unit_price: Decimal | None = None
@@ -94,9 +99,9 @@ class Line(Row, frozen=True, kw_only=True, rename=wire_name, gc=False):
 class UnitRow(Row, frozen=True, kw_only=True, rename=wire_name, gc=False):
     """``ContractServiceUnits``: the units in force between two days. ``units`` is absent where the wire holds no whole number."""
 
-    contract_id: int
-    contract_service_id: int | None = None
-    service_id: int
+    contract_id: Id
+    contract_service_id: Id | None = None
+    service_id: Id
     start_date: datetime
     end_date: datetime
     units: Units | None
@@ -114,9 +119,9 @@ class Zone(msgspec.Struct, frozen=True, kw_only=True, rename=wire_name):
 class Threshold(msgspec.Struct, frozen=True, kw_only=True, rename=wire_name):
     """``ThresholdInformation``: calls of all integrations together in the running window."""
 
-    external_request_threshold: int
-    request_threshold_timeframe: int
-    current_timeframe_request_count: int
+    external_request_threshold: Calls
+    request_threshold_timeframe: Calls
+    current_timeframe_request_count: Calls
 
 
 class Rights(msgspec.Struct, frozen=True, kw_only=True, rename=wire_name):
@@ -153,12 +158,20 @@ class Fields(msgspec.Struct, frozen=True):
     fields: list[FieldInfo]
 
 
+class Count(msgspec.Struct, frozen=True, rename=wire_name):
+    """The answer of ``{entity}/query/count``."""
+
+    query_count: Calls
+
+
 class _PageDetails(msgspec.Struct, rename=wire_name):
-    next_page_url: str | None = None
+    # Without a default: a page that does not say whether another follows may be any part of the list.
+    next_page_url: str | None
     count: int | None = None
 
 
 R = TypeVar("R", bound=Row)
+T = TypeVar("T")
 
 
 class _Page(msgspec.Struct, Generic[R], rename=wire_name):
@@ -190,12 +203,14 @@ def read_page(content: bytes, row: type[R], source: str) -> PageRead[R]:
     """Decode a page of ``row``.
 
     Raises:
-        AnswerUnreadable: it is no page, or it holds another number of rows than it says.
+        AnswerUnreadable: it is no page, it holds another number of rows than it says, or a row says the same thing twice.
     """
     try:
         page = decode(content, _page_type(row), title=TITLE)
     except AnswerUnreadable:
         page = None
+    if page is None or _may_repeat(content, row, len(page.items)):
+        _refuse_doubled(content)
     if page is None or (row is UnitRow and any(item.units is None for item in cast("list[UnitRow]", page.items))):
         return _slow_page(content, row, source)
     _check_count(page.page_details.count, len(page.items))
@@ -205,6 +220,28 @@ def read_page(content: bytes, row: type[R], source: str) -> PageRead[R]:
 @functools.cache
 def _page_type(row: type[Row]) -> "type[_Page[Row]]":
     return cast("type[_Page[Row]]", _Page[row])  # type: ignore[valid-type]  # parametrized with a class known at run time only
+
+
+def _may_repeat(content: bytes, row: type[Row], rows: int) -> bool:
+    fields = fields_of(row)  # user-defined fields come without having been asked for
+    keys = rows * (len(fields) + (b'"userDefinedFields"' in content)) + _ENVELOPE_KEYS
+    # A key that took the place of another one leaves their number as it was.
+    return may_repeat(content, keys) or any(content.count(f'"{name}"'.encode()) != rows for name in fields)
+
+
+def _refuse_doubled(content: bytes) -> None:
+    if name := doubled_key(content):
+        raise unreadable(TITLE, f"Ambiguous: the field {name} stands there twice.")
+
+
+def decode_once(content: bytes, type_: type[T]) -> T:
+    """``decode`` of an answer that is no list.
+
+    Raises:
+        AnswerUnreadable: also where an object says the same thing twice.
+    """
+    _refuse_doubled(content)
+    return decode(content, type_, title=TITLE)
 
 
 def _check_count(said: int | None, count: int) -> None:
@@ -231,7 +268,9 @@ def _slow_page(content: bytes, row: type[R], source: str) -> PageRead[R]:
         if value is not None:
             rows.append(value)
     _check_count(decode(bytes(details.get("count", b"null")), int | None, title=TITLE), len(items))  # type: ignore[arg-type]  # a union is decodable
-    following = decode(bytes(details.get("nextpageurl", b"null")), str | None, title=TITLE)  # type: ignore[arg-type]  # as above
+    if "nextpageurl" not in details:
+        raise unreadable(TITLE, "Field nextPageUrl missing - at `$.pageDetails`.")
+    following = decode(bytes(details["nextpageurl"]), str | None, title=TITLE)  # type: ignore[arg-type]  # as above
     return PageRead(rows=rows, faults=faults, next_url=following or "")
 
 
@@ -321,6 +360,11 @@ def condition(op: str, name: str, value: object = None) -> dict[str, object]:
 def query_body(fields: Sequence[str], *conditions: Mapping[str, object]) -> bytes:
     """The body of a query for these fields; conditions are joined by *and*."""
     return msgspec.json.encode({"MaxRecords": PAGE, "IncludeFields": list(fields), "Filter": list(conditions)})
+
+
+def count_body(query: bytes) -> bytes:
+    """The body that asks how many rows a query finds in all."""
+    return msgspec.json.encode({"Filter": msgspec.json.decode(query)["Filter"]})
 
 
 def fields_of(row: type[Row], *, without: frozenset[str] = frozenset()) -> list[str]:

@@ -7,6 +7,7 @@ import msgspec
 
 from reconcile_app.connectors.autotask.states import number_of, refused, target_blocks
 from reconcile_app.connectors.autotask.wire import TITLE, day_start, error_texts
+from reconcile_app.connectors.doubled import doubled_key
 from reconcile_app.connectors.http import Answer, decode
 from reconcile_app.core.amounts import SCALE, format_amount, is_whole
 from reconcile_app.core.changes import Change, ChangeKind
@@ -78,7 +79,7 @@ def write_shape(answer: Answer, line_id: int | None = None) -> tuple[Shape, str]
     Success is ``{"itemId": …}`` with null or a number, or an empty object: a successful adjustment may well carry no id. Where
     ``line_id`` is given (an update), a number must repeat it.
     """
-    if not answer.is_json:
+    if not answer.is_json or doubled_key(answer.content):
         return Shape.OTHER, ""
     if error_texts(answer.content):
         return Shape.ERROR, ""
@@ -88,5 +89,5 @@ def write_shape(answer: Answer, line_id: int | None = None) -> tuple[Shape, str]
     except (AnswerUnreadable, KeyError):
         return Shape.OTHER, ""
     if item is not None and line_id is not None and item != line_id:
-        return Shape.OTHER, ""
+        return Shape.FOREIGN, ""
     return Shape.SUCCESS, "" if item is None else str(item)
