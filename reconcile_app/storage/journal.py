@@ -16,6 +16,7 @@ from reconcile_app.core.ports import Clock
 from reconcile_app.storage.ballast import Ballast, free_bytes
 from reconcile_app.storage.files import make_private, private_folder
 from reconcile_app.storage.journal_file import JournalFile
+from reconcile_app.storage.journal_remains import ReadOnlyJournal, open_remains
 from reconcile_app.storage.paths import DataPaths, refuse_unsafe_place
 
 P = ParamSpec("P")
@@ -146,6 +147,18 @@ class Journals:
     async def __call__(self, tenant: str) -> Journal:
         """Open a tenant's journal; see ``open_journal`` for the errors."""
         return await open_journal(self._paths.journal_file(tenant), self._clock)
+
+    async def look(self, tenant: str) -> Journal | ReadOnlyJournal:
+        """A tenant's journal for reading: the journal itself, or what can be read of one that is damaged or cannot be used.
+
+        Raises:
+            Busy: another process holds it.
+            StorageError: not even a part of it can be read.
+        """
+        try:
+            return await self(tenant)
+        except StorageError as error:
+            return await open_remains(self._paths.journal_file(tenant), error)
 
     def known(self) -> list[str]:
         """Fingerprints of the tenants that have a journal on this computer."""

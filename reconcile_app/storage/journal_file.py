@@ -25,7 +25,9 @@ LONGEST_TEXT: Final = 64 * 1024
 """Characters of one text in an event's body; what is beyond is cut, with a mark."""
 
 _LEASE = "tenant"
-_OP_SELECT = "SELECT op_id, run_id, seq, change, semantics, evidence_sha256, state, message, quantity_after, updated_utc FROM op"
+_OP = "op_id, run_id, seq, change, semantics, evidence_sha256, state, message, quantity_after, updated_utc"
+OP_SELECT: Final = f"SELECT {_OP} FROM op"  # noqa: S608 - our own column names
+"""What ``op_of`` makes a record of."""
 
 
 class JournalFile:
@@ -46,6 +48,7 @@ class JournalFile:
         self._path, self._clock, self._holder, self._ballast = path, clock, holder, ballast
         self._broken: StorageError | None = None
         self._full = False
+        schema.refuse_stub(path)
         try:
             self._db = sqlite3.connect(path, isolation_level=None, timeout=0, factory=connection)
         except sqlite3.Error as error:
@@ -54,10 +57,14 @@ class JournalFile:
             schema.prepare(self._db)
             self._identity = self._file_identity()
             self._epoch = self._stored_epoch()
-            self._tail = self._db.execute("SELECT n, hash FROM op_event ORDER BY n DESC LIMIT 1").fetchone() or (0, schema.GENESIS)
+            last = self._db.execute("SELECT n, hash FROM op_event ORDER BY n DESC LIMIT 1").fetchone()
+            self._tail = last or schema.anchor(self._db)
         except sqlite3.Error as error:
             self.close()
             raise schema.open_error(error) from error
+        except UnicodeDecodeError as error:  # SQLite quotes damaged tables, and Python cannot read the quotation
+            self.close()
+            raise schema.damaged("Its tables cannot be read.") from error
         except BaseException:
             self.close()
             raise
@@ -139,17 +146,17 @@ class JournalFile:
 
     def runs(self) -> list[RunRecord]:
         """See ``JournalPort.runs``."""
-        return [_run_of(row) for row in self._read(f"SELECT {','.join(schema.RUN_COLUMNS)} FROM run ORDER BY created_utc, rowid")]  # noqa: S608 - our own column names
+        return [run_of(row) for row in self._read(f"SELECT {','.join(schema.RUN_COLUMNS)} FROM run ORDER BY created_utc, rowid")]  # noqa: S608 - our own column names
 
     def ops(self, run_id: str) -> list[OpRecord]:
         """See ``JournalPort.ops``."""
-        return self._ops(f"{_OP_SELECT} WHERE run_id=? ORDER BY seq", run_id)
+        return self._ops(f"{OP_SELECT} WHERE run_id=? ORDER BY seq", run_id)
 
     def unfinished(self) -> list[OpRecord]:
         """See ``JournalPort.unfinished``."""
         states = sorted(set(OpState) - FINAL)
         order = "ORDER BY (SELECT created_utc FROM run WHERE run.run_id=op.run_id), run_id, seq"
-        return self._ops(f"{_OP_SELECT} WHERE state IN({','.join('?' * len(states))}) {order}", *states)
+        return self._ops(f"{OP_SELECT} WHERE state IN({','.join('?' * len(states))}) {order}", *states)
 
     def armed_body(self, op_id: str) -> dict[str, object] | None:
         """See ``JournalPort.armed_body``; ``utc`` is the time of arming where the body has none itself."""
@@ -160,10 +167,7 @@ class JournalFile:
     def events(self, op_id: str) -> list[dict[str, object]]:
         """See ``JournalPort.events``."""
         rows = self._read("SELECT n, epoch, kind, utc, mono_ns, body, hash FROM op_event WHERE op_id=? ORDER BY n", op_id)
-        return [
-            {"n": n, "epoch": epoch, "kind": kind, "utc": utc, "mono_ns": mono_ns, "body": _body_of(body), "hash": own.hex()}
-            for n, epoch, kind, utc, mono_ns, body, own in rows
-        ]
+        return [event_of(row) for row in rows]
 
     def head(self) -> str:
         """See ``JournalPort.head``."""
@@ -241,7 +245,10 @@ class JournalFile:
         self._db.execute(f"INSERT INTO {table}({','.join(columns)}) VALUES({','.join('?' * len(columns))})", row)
 
     def _ops(self, query: str, *values: object) -> list[OpRecord]:
-        return [_op_of(row) for row in self._read(query, *values)]
+        try:
+            return [op_of(row) for row in self._read(query, *values)]
+        except (ValueError, TypeError) as error:
+            raise schema.damaged("A change is not what this program writes.") from error
 
     def _read(self, query: str, *values: object) -> list[Any]:
         try:
@@ -291,7 +298,8 @@ def _run_row(run: RunRecord) -> tuple[str | bytes | None, ...]:
     )
 
 
-def _run_of(row: Any) -> RunRecord:
+def run_of(row: Any) -> RunRecord:
+    """A row of ``RUN_COLUMNS`` as a record."""
     names = (
         "run_id",
         "source_run",
@@ -330,7 +338,8 @@ def _op_row(op: OpRecord) -> tuple[str | int | bytes, ...]:
     )
 
 
-def _op_of(row: Any) -> OpRecord:
+def op_of(row: Any) -> OpRecord:
+    """A row of ``OP_SELECT`` as a record."""
     op_id, run_id, seq, change, semantics, evidence, state, message, quantity_after, updated = row
     return OpRecord(
         op_id=op_id,
@@ -344,6 +353,12 @@ def _op_of(row: Any) -> OpRecord:
         quantity_after=quantity_after,
         updated=datetime.fromisoformat(updated) if updated else None,
     )
+
+
+def event_of(row: Any) -> dict[str, object]:
+    """An event for its readers, from n, epoch, kind, time, monotonic time, body and hash."""
+    n, epoch, kind, utc, mono_ns, body, own = row
+    return {"n": n, "epoch": epoch, "kind": kind, "utc": utc, "mono_ns": mono_ns, "body": _body_of(body), "hash": own.hex()}
 
 
 def _body_of(body: bytes) -> dict[str, object]:

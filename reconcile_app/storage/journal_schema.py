@@ -2,13 +2,14 @@
 
 Anybody may read a journal with nothing but SQLite: quantities are decimal text, times ISO 8601 in UTC, event bodies JSON. The
 ``hash`` of an event is SHA-256 over the hash before it and the canonical JSON of its other columns, the body as text; the first
-event follows 32 zero bytes.
+event follows 32 zero bytes, or the hash in ``anchor`` where older runs were let go.
 """
 
 import hashlib
 import json
 import sqlite3
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Final
 
 from reconcile_app.core.errors import Busy, DiskFull, JournalDamaged, NewerFormat, ReconcileError, StorageError
@@ -78,6 +79,9 @@ TABLES: Final = (
     f"CREATE TRIGGER run_frozen BEFORE UPDATE OF {','.join(RUN_COLUMNS)} ON run BEGIN SELECT RAISE(ABORT, 'runs are frozen'); END",
 )
 
+ANCHOR_TABLE: Final = "CREATE TABLE anchor(n INTEGER NOT NULL, hash BLOB NOT NULL)"
+"""Only in a journal whose oldest runs were let go: number and hash of the last event that left."""
+
 # locking_mode stands first: before the first access, so that there is no second process and no shared-memory file
 # (SQLite before 3.51.3 can corrupt a WAL database that two connections write).
 SETTINGS: Final = (
@@ -91,6 +95,7 @@ SETTINGS: Final = (
     ("recursive_triggers", "ON", 1),
 )
 
+_HEADER = 100
 _FULL = sqlite3.SQLITE_FULL
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -127,6 +132,16 @@ def prepare(db: sqlite3.Connection) -> None:
     check(db)
 
 
+def refuse_stub(path: Path) -> None:
+    """SQLite takes a file that is shorter than its own header for an empty database, and would write over what is left of one.
+
+    Raises:
+        JournalDamaged: the file is such a stub.
+    """
+    if path.exists() and 0 < path.stat().st_size < _HEADER:
+        raise damaged("The file was cut off.")
+
+
 def _is_fresh(db: sqlite3.Connection) -> bool:
     version = db.execute("PRAGMA user_version").fetchone()[0]
     application = db.execute("PRAGMA application_id").fetchone()[0]
@@ -150,7 +165,8 @@ def check(db: sqlite3.Connection) -> None:
     Raises:
         JournalDamaged: with the first thing that is wrong.
     """
-    found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+    # Not quick_check: an index that leaves out an op would hide it from recovery.
+    found = db.execute("PRAGMA integrity_check(1)").fetchone()[0]
     if found != "ok":
         raise damaged(f"SQLite says: {found}.")
     missing = {statement.split()[-1] for statement in _names(TABLES)} - {
@@ -173,7 +189,8 @@ def _names(statements: Sequence[str]) -> Iterator[str]:
 def _check_chain(db: sqlite3.Connection) -> dict[str, tuple[str, bytes]]:
     """The last state of each op and the body of its first event."""
     last: dict[str, tuple[str, bytes]] = {}
-    previous, expected = GENESIS, 1
+    before, previous = anchor(db)
+    expected = before + 1
     for n, op_id, epoch, kind, utc, mono_ns, body, prev_hash, own in db.execute(
         f"SELECT {','.join(EVENT_COLUMNS)} FROM op_event ORDER BY n"  # noqa: S608 - our own column names
     ):
@@ -182,6 +199,14 @@ def _check_chain(db: sqlite3.Connection) -> dict[str, tuple[str, bytes]]:
         last[op_id] = (kind, last[op_id][1] if op_id in last else body)
         previous, expected = own, expected + 1
     return last
+
+
+def anchor(db: sqlite3.Connection) -> tuple[int, bytes]:
+    """Number and hash of the event before the first one in the file; 0 and the genesis where none ever left."""
+    if not db.execute("SELECT count(*) FROM sqlite_schema WHERE type='table' AND name='anchor'").fetchone()[0]:
+        return 0, GENESIS
+    n, own = db.execute("SELECT n, hash FROM anchor").fetchone()
+    return int(n), bytes(own)
 
 
 def _check_ops(db: sqlite3.Connection, last: dict[str, tuple[str, bytes]]) -> None:

@@ -3,7 +3,9 @@
 import json
 import os
 import sys
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +20,9 @@ _LOCKED_BYTE: Final = 2**30
 """Windows locks bytes for readers too; this one lies behind the text that others read."""
 
 _LONGEST_HOLDER = 4_096
+
+_LOOKS, _BETWEEN = 6, 0.005
+"""How often, and after how many seconds, the holder's name is looked for: whoever has just taken the lock is still writing it."""
 
 
 if sys.platform == "win32":  # pragma: no cover - runs on Windows only
@@ -96,6 +101,9 @@ class TenantLock:
         """Give it back; releasing again does nothing."""
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
+            # The next one who is refused must not read our name before the next holder has written theirs.
+            with suppress(OSError):
+                os.ftruncate(descriptor, 0)
             os.close(descriptor)
 
     def __enter__(self) -> "TenantLock":
@@ -133,10 +141,20 @@ class TenantLocks:
 
 
 def _holder_words(descriptor: int) -> str:
+    for _ in range(_LOOKS):
+        words = _written(descriptor)
+        if words:
+            return words
+        time.sleep(_BETWEEN)
+    return "Another window or program is pushing to this tenant."
+
+
+def _written(descriptor: int) -> str:
+    """What the holder's entry says, or nothing where there is none that can be read."""
     os.lseek(descriptor, 0, os.SEEK_SET)
     try:
         holder = json.loads(os.read(descriptor, _LONGEST_HOLDER))
         since = datetime.fromisoformat(holder["since"]).astimezone()
         return f"{str(holder['name'])[:80]} on {str(holder['machine'])[:80]} is pushing since {since:%H:%M}."
     except (ValueError, KeyError, TypeError, RecursionError):
-        return "Another window or program is pushing to this tenant."
+        return ""

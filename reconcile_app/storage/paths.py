@@ -112,6 +112,11 @@ class DataPaths:
         return self.root / "window.json"
 
     @property
+    def keeping_file(self) -> Path:
+        """How long runs and journals are kept."""
+        return self.root / "keeping.json"
+
+    @property
     def logs_dir(self) -> Path:
         """Rotating logs."""
         return self.root / "logs"

@@ -191,7 +191,7 @@ class Snapshots:
                     next_step="Update this program, or compare again.",
                 )
             return msgspec.msgpack.decode(body, type=_Meta)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
             raise self._damaged(run_id, str(error)) from error
 
     def _frame(self, run_id: str, name: str, expected: _Frame) -> pd.DataFrame:

@@ -1,10 +1,11 @@
 """How the window was left: geometry, column order, filters. Losing it costs a moment, so a damaged file never stops the program."""
 
 import json
+import math
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from reconcile_app.core.errors import StorageError
 from reconcile_app.storage.files import read_limited, write_whole
@@ -27,7 +28,7 @@ class WindowState:
         if content is None:
             return {}
         try:
-            value = json.loads(content, parse_constant=_refuse)
+            value = json.loads(content, parse_constant=_refuse, parse_float=_finite)
         except (ValueError, RecursionError):
             value = None
         if isinstance(value, dict):
@@ -46,5 +47,10 @@ class WindowState:
         write_whole(self._path, json.dumps(dict(state), indent=1, allow_nan=False, ensure_ascii=True).encode("ascii"))
 
 
-def _refuse(constant: str) -> None:
+def _finite(number: str) -> float:
+    value = float(number)
+    return value if math.isfinite(value) else _refuse(number)
+
+
+def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is no JSON")

@@ -189,6 +189,7 @@ async def test_errors_while_opening_are_told(path: Path, error: Exception, kind:
         await open_journal(path, CLOCK, connection=disk.connection())
 
 
+@pytest.mark.fault("F-55", "W", "before")
 @pytest.mark.skipif(os.name == "nt", reason="Windows does not let an open file be replaced")
 @pytest.mark.parametrize(
     "loss", [lambda path: path.unlink(), lambda path: shutil.copy(path, f"{path}.2") and Path(f"{path}.2").replace(path)]
@@ -315,6 +316,7 @@ async def test_another_programs_database_is_not_taken_over(path: Path) -> None:
         await open_journal(path, CLOCK)
 
 
+@pytest.mark.fault("F-55")
 async def test_torn_pages_are_found(path: Path) -> None:
     """Every page but the first is overwritten in turn; nothing of it may pass unseen or raise anything foreign."""
     (await filled(path)).close()
