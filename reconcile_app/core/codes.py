@@ -1,6 +1,8 @@
 """The codes that are the same for every PSA, and how a template becomes a text."""
 
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 from reconcile_app.core.findings import Code, CodeTable, Kind, Level
 
@@ -115,7 +117,7 @@ RC_CODES: CodeTable = {
         level=Level.WARNING,
         title="change planned",
         template="{customer_code} Pending Change : {line_description} with SKU {sku} changes to {pending_quantity} on {pending_date}",
-        resolution="Somebody planned a change. Agree with them first; tick the row to plan on top of it.",
+        resolution="Somebody planned a change. Agree with them first; tick the row to write this change all the same.",
     ),
     Kind.CHANGED_SINCE_PUSH: Code(
         id="RC17",
@@ -153,6 +155,35 @@ RC_CODES: CodeTable = {
         resolution="Do not write this line by hand yet. The program keeps reading it; if it stays in doubt, check the line in the PSA and close it with a reason.",
     ),
 }
+
+
+_WORDS = ("company", "contract", "service")
+"""What a PSA may call by another word. A line is called a line everywhere."""
+
+
+def code_table(codes: CodeTable, vocabulary: Mapping[str, str]) -> CodeTable:
+    """Every code of a PSA, the shared ones included. What these say to do is told in the words of the PSA.
+
+    Their texts stay as they are, because people and scripts search for them.
+
+    Args:
+        codes: the PSA's own table.
+        vocabulary: what it calls a company, a contract, a service.
+    """
+    words = {word: vocabulary[word] for word in _WORDS if vocabulary.get(word, word) != word}
+    return {**{kind: _in_words(code, words) for kind, code in RC_CODES.items()}, **codes}
+
+
+def _in_words(code: Code, words: Mapping[str, str]) -> Code:
+    """Its title and resolution in other words, one or many of the thing."""
+    if not words:
+        return code
+    anything = re.compile(rf"\b({'|'.join(words)})(s?)\b")
+
+    def worded(text: str) -> str:
+        return anything.sub(lambda found: words[found[1]] + found[2], text)
+
+    return replace(code, title=worded(code.title), resolution=worded(code.resolution), words=words)
 
 
 def render(template: str, fields: Mapping[str, str]) -> str:

@@ -4,7 +4,8 @@ A *finding* is something that needs a person or that the log must tell. Its kind
 an id (AT07, CW05), a level and the published text. The RC codes are the same for every PSA and stand here.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -95,6 +96,7 @@ class Code:
 
     ``template`` is the published text with our placeholder names (``str.format`` style); faults of the published text are kept,
     because operators search for them. ``title`` is two or three words for the group list. ``resolution`` says what to do.
+    ``words`` is what the PSA calls the things that the placeholder ``object`` may name.
     """
 
     id: str
@@ -102,6 +104,7 @@ class Code:
     template: str
     title: str
     resolution: str = ""
+    words: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 CodeTable = dict[Kind, Code]

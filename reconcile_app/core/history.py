@@ -9,8 +9,9 @@ from datetime import date, datetime
 class StoredRun:
     """A saved run. ``billing`` and ``psa`` are connection names, ``money`` is ten-thousandths per period.
 
-    ``result`` is ``compared``, ``finished``, ``finished, n open`` or ``refused``. ``counts`` are the numbers of the summary.
-    ``document`` is the run as JSON text with its log; lists of runs leave it empty.
+    ``result`` is ``compared``, ``finished``, ``finished, n open``, ``finished, n lines ended without a new one``, ``finished,
+    undone``, ``finished, partly undone`` or ``refused``. ``counts`` are the numbers of the summary. ``document`` is the run as
+    JSON text with its log; lists of runs leave it empty.
     """
 
     run_id: str

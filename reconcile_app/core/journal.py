@@ -82,7 +82,7 @@ class JournalPort(Protocol):
         """The body of the op's last ARMED event: evidence, request digest, time."""
 
     async def events(self, op_id: str) -> list[dict[str, object]]:
-        """Every event of an op: kind, utc, body."""
+        """Every event of an op: kind, utc (ISO text), mono_ns (monotonic clock of this computer), body."""
 
     async def raise_epoch(self) -> int:
         """Take the lease: a new, higher epoch is ours from now on."""

@@ -76,7 +76,7 @@ class OutcomeClass(StrEnum):
     FORBIDDEN = "forbidden"
     """403 or a second 401: refused, and the run pauses."""
     WAIT = "wait"
-    """409 or 429: proven nil, wait and read again."""
+    """409, 412 or 429: proven nil, wait and read again."""
     UNKNOWN = "unknown"
 
 
@@ -96,6 +96,8 @@ class Shape(StrEnum):
     """The API's own success answer, and it echoes our line where it echoes anything."""
     ERROR = "error"
     """The API's own error answer."""
+    FOREIGN = "foreign"
+    """The API's own success answer, about another line or with another quantity than was sent."""
     OTHER = "other"
 
 
@@ -103,7 +105,7 @@ LONGEST_WAIT = 600.0
 """Seconds; a PSA that asks for a longer wait is asked again after this."""
 
 _OWN_REFUSALS = frozenset({400, 404, 405, 415, 422})
-_CALL_AGAIN = frozenset({409, 429})
+_CALL_AGAIN = frozenset({409, 412, 429})
 _ACCEPTED_FOR_LATER = 202
 
 
@@ -111,7 +113,7 @@ def classify(status: int | None, shape: Shape, transport: Transport | None = Non
     """What the answer to a write proves. Total: what is not listed here is UNKNOWN.
 
     Every 5xx is UNKNOWN, readable text or not: a server that failed may have committed first. So is every 4xx that does not carry
-    the PSA's own error shape, because a gateway may have answered in its place; only 409 and 429 need no shape, since whoever
+    the PSA's own error shape, because a gateway may have answered in its place; only 409, 412 and 429 need no shape, since whoever
     sends them says that the request was not carried out.
 
     Args:

@@ -181,6 +181,9 @@ class _Writer:
         return [message.strip() for message in messages] if "" in columns[0] or "" in columns[-1] else messages
 
     def _texts(self, kind: Kind, name: str, own: Mapping[str, Sequence[str]], rows: IntArray) -> Sequence[str]:
+        if name == "object" and self._codes[kind].words:
+            words = self._codes[kind].words
+            return [" ".join(words.get(word, word) for word in text.split()) for text in own[name]]
         if name in own:
             return own[name]
         if kind is Kind.REDUCED_TO_ZERO and name == "new_quantity":

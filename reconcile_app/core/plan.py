@@ -7,13 +7,16 @@ from datetime import date, datetime, timedelta
 
 import pandas as pd
 
-from reconcile_app.core.amounts import MAX_QUANTITY, SCALE, format_amount, is_whole, multiply
+from reconcile_app.core.amounts import MAX_QUANTITY, format_amount, is_whole
 from reconcile_app.core.change_json import change_fields
 from reconcile_app.core.changes import Change, ChangeKind, Status
 from reconcile_app.core.errors import PlanRefused
 from reconcile_app.core.findings import Kind
 from reconcile_app.core.ids import Json, canonical_json, sha256_hex
+from reconcile_app.core.plan_kinds import PUSH, UNDO
+from reconcile_app.core.plan_size import Totals, confirm_reasons, totals_of
 from reconcile_app.core.ports import Budget, LineState, WriteSemantics
+from reconcile_app.core.replacing import ending_of, notes_of, successor_of
 from reconcile_app.core.settings import Limits
 from reconcile_app.core.verdict import is_done, value_before, value_of
 
@@ -50,23 +53,26 @@ class Dropped:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Totals:
-    """The size of a plan in numbers; units and money in ten-thousandths. ``units_down`` and ``money`` may be negative."""
+class Heading:
+    """What a plan is about. ``run_id`` is its own id, ``source_run`` the comparison; ``undoes_run`` is the push that is undone."""
 
-    lines: int
-    customers: int
-    units_up: int
-    units_down: int
-    to_zero: int
-    created: int
-    money: int
+    run_id: str
+    source_run: str
+    tenant: str
+    psa_kind: str
+    created: datetime
+    effective_date: date
+    snapshot_sha256: str
+    kind: str = PUSH
+    undoes_run: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """A frozen plan. ``canonical`` are the exact bytes that were approved, ``sha256`` their digest.
 
-    ``confirm_reasons`` says, in words, why the number of lines must be typed; empty: a click is enough.
+    ``confirm_reasons`` says, in words, why the number of lines must be typed; empty: a click is enough. ``kind`` is ``push`` or
+    ``undo``; the changes of an undo may take effect on other days than ``effective_date``, which is that of the push.
     """
 
     run_id: str
@@ -86,16 +92,19 @@ class Plan:
     budget: Budget | None = None
     calls_needed: int = 0
     warnings: tuple[str, ...] = field(default=())
+    kind: str = PUSH
+    undoes_run: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fresh:
     """What is known at the moment of planning, besides the changes themselves.
 
-    ``states`` are fresh readings by line key. ``unread`` are rows (by key) that were not read whole when comparing → why.
-    ``incomplete`` says why a side was not read whole, or is empty; then nothing may be set to zero. ``open_lines`` are line keys
-    with an op that is not settled → what it is. ``watched`` are line keys with an earlier attempt in the last day → what became
-    of it. ``whole_units``: the PSA takes whole numbers only.
+    ``states`` are fresh readings by line key; where the connection ``replaces`` lines, also for ``replacing.with_successors``.
+    ``unread`` are rows (by key) that were not read whole when comparing → why. ``incomplete`` says why a side was not read whole,
+    or is empty; then nothing may be set to zero. ``open_lines`` are line keys with an op that is not settled → what it is.
+    ``watched`` are line keys with an earlier attempt in the last day → what became of it. ``whole_units``: the PSA takes whole
+    numbers only.
     """
 
     states: Mapping[str, LineState]
@@ -106,6 +115,7 @@ class Fresh:
     open_lines: Mapping[str, str] = field(default_factory=dict)
     watched: Mapping[str, str] = field(default_factory=dict)
     budget: Budget | None = None
+    replaces: bool = False
 
 
 class NothingLeft(PlanRefused):
@@ -148,14 +158,29 @@ def draft(
     planned, dropped = _sort_out(sorted(changes, key=lambda change: change.customer_code), fresh, effective_date, run_id)
     if not planned:
         raise _nothing_left(dropped)
-    totals = _totals(planned)
-    frozen = _canonical(planned, run_id, source_run, tenant, psa_kind, effective_date)
+    heading = Heading(
+        run_id=run_id, source_run=source_run, tenant=tenant, psa_kind=psa_kind, created=created, effective_date=effective_date,
+        snapshot_sha256=snapshot_sha256,
+    )
+    return freeze(heading, planned, dropped, limits, watched=fresh.watched, budget=fresh.budget)
+
+
+def freeze(
+    heading: Heading, planned: Sequence[PlannedChange], dropped: Sequence[Dropped], limits: Limits, *,
+    watched: Mapping[str, str], budget: Budget | None,
+) -> Plan:
+    """The plan of these changes, with its size, what has to be confirmed, and the bytes that stand for it."""
+    changes = [each.change for each in planned]
+    totals = totals_of(changes)
+    frozen = _canonical(planned, heading)
     calls = CALLS_PER_OP * len(planned)
     return Plan(
-        run_id=run_id, source_run=source_run, tenant=tenant, psa_kind=psa_kind, created=created, expires=created + LIFETIME,
-        effective_date=effective_date, changes=tuple(planned), dropped=tuple(dropped), totals=totals,
-        confirm_reasons=_confirm_reasons(planned, totals, limits, fresh.watched), canonical=frozen, sha256=sha256_hex(frozen),
-        snapshot_sha256=snapshot_sha256, budget=fresh.budget, calls_needed=calls, warnings=_warnings(fresh.budget, calls),
+        run_id=heading.run_id, source_run=heading.source_run, tenant=heading.tenant, psa_kind=heading.psa_kind,
+        created=heading.created, expires=heading.created + LIFETIME, effective_date=heading.effective_date,
+        changes=tuple(planned), dropped=tuple(dropped), totals=totals,
+        confirm_reasons=confirm_reasons(changes, totals, limits, watched), canonical=frozen, sha256=sha256_hex(frozen),
+        snapshot_sha256=heading.snapshot_sha256, budget=budget, calls_needed=calls, warnings=_warnings(budget, calls, heading.kind),
+        kind=heading.kind, undoes_run=heading.undoes_run,
     )
 
 
@@ -168,7 +193,7 @@ def check_confirmation(plan: Plan, typed: str) -> None:
     if plan.confirm_reasons and typed.strip() != str(plan.totals.lines):
         raise PlanRefused(
             "The confirmation is missing.", " ".join(plan.confirm_reasons), meaning="Nothing was sent.",
-            next_step=f"Type the number of lines, {plan.totals.lines}, to confirm this push.",
+            next_step=f"Type the number of lines, {plan.totals.lines}, to confirm this {plan.kind}.",
         )
 
 
@@ -183,8 +208,7 @@ def check_fresh(plan: Plan, now: datetime) -> None:
             "The plan has expired.", f"It was made at {plan.created:%H:%M} UTC and holds for 30 minutes.",
             meaning="Nothing was sent.", next_step="Review the changes again.",
         )
-    frozen = _canonical(plan.changes, plan.run_id, plan.source_run, plan.tenant, plan.psa_kind, plan.effective_date)
-    if frozen != plan.canonical or sha256_hex(plan.canonical) != plan.sha256:
+    if _canonical(plan.changes, plan) != plan.canonical or sha256_hex(plan.canonical) != plan.sha256:
         raise PlanRefused(
             "The plan is not the one that was approved.", "Its rows and its digest do not belong together.",
             meaning="Nothing was sent.", next_step="Review the changes again.",
@@ -194,19 +218,20 @@ def check_fresh(plan: Plan, now: datetime) -> None:
 def _sort_out(
     changes: Sequence[Change], fresh: Fresh, effective_date: date, run_id: str,
 ) -> tuple[list[PlannedChange], list[Dropped]]:
-    planned: list[PlannedChange] = []
+    kept: list[Change] = []
     dropped: list[Dropped] = []
     held: dict[str, Dropped] = {}
-    times = Counter(change.line_key for change in changes)
+    times = Counter(step.line_key for change in changes for step in _steps(change, fresh))
     for change in changes:
-        drop = _why_not(change, fresh, effective_date, times) or _held_back(change, held)
+        drop = _why_not(change, fresh, effective_date, times) or _held_back(change, held) or _why_not_replaced(change, fresh, times)
         if drop is None:
-            planned.append(_planned(change, fresh, f"{run_id}-{len(planned) + 1:04d}"))
+            kept.append(change)
             continue
         dropped.append(drop)
         if drop.kind is not Kind.UNCHANGED:
             held[change.line_key] = drop
-    return planned, dropped
+    steps = enumerate(_carried_out(kept, fresh), start=1)
+    return [_planned(step, fresh, f"{run_id}-{number:04d}") for number, step in steps], dropped
 
 
 def _held_back(change: Change, held: Mapping[str, Dropped]) -> Dropped | None:
@@ -215,11 +240,53 @@ def _held_back(change: Change, held: Mapping[str, Dropped]) -> Dropped | None:
     return None if first is None else replace(first, change=change)
 
 
+_REPLACED = (ChangeKind.SET_QUANTITY, ChangeKind.ZERO_LINE)
+
+
+def _carried_out(changes: Sequence[Change], fresh: Fresh) -> list[Change]:
+    """What is written for these changes, in order. A line that is replaced gets its new unit cost by being made with it."""
+    costs = {change.line_id: change for change in changes if change.kind is ChangeKind.SET_UNIT_COST}
+    steps = [step for change in changes for step in _steps(change, fresh, costs.get(change.line_id))]
+    replaced = {step.replaces for step in steps if step.replaces}
+    return [step for step in steps if step.kind is not ChangeKind.SET_UNIT_COST or step.line_id not in replaced]
+
+
+def _steps(change: Change, fresh: Fresh, cost: Change | None = None) -> list[Change]:
+    """The change itself; or the end of its line, and the new line that takes its place."""
+    state = fresh.states.get(change.line_key)
+    if not fresh.replaces or change.kind not in _REPLACED or state is None or state.in_place:
+        return [change]
+    return [ending_of(change), *([successor_of(change, cost)] if change.kind is ChangeKind.SET_QUANTITY else [])]
+
+
+def _why_not_replaced(change: Change, fresh: Fresh, times: Mapping[str, int]) -> Dropped | None:
+    """What stands against the new line that would take the place of this one."""
+    successor = next((step for step in _steps(change, fresh) if step.replaces), None)
+    if successor is None:
+        return None
+    state = fresh.states.get(successor.line_key)
+    drop = _why_not_known(successor, fresh, times)
+    if drop is None and state is None:
+        drop = Kind.NOT_READ, "The line could not be read again."
+    if drop is None and state is not None and state.blocked:
+        drop = Kind.WRITE_REFUSED, state.blocked
+    if drop is None and state is not None and state.present:
+        drop = Kind.WRITE_REFUSED, "The same product is on another line too; replace the line in the PSA."
+    return None if drop is None else Dropped(change=change, kind=drop[0], reason=drop[1])
+
+
 def _planned(change: Change, fresh: Fresh, op_id: str) -> PlannedChange:
-    semantics = WriteSemantics.SET if change.kind is ChangeKind.SET_UNIT_COST else fresh.writes
     state = fresh.states[change.line_key]
-    notes = _notes(change, state, fresh.watched)
-    return PlannedChange(op_id=op_id, change=change, state=state, semantics=semantics.value, notes=notes)
+    semantics = semantics_of(change, fresh.writes)
+    in_place = f"Changed as a whole: {state.in_place}" if fresh.replaces and change.kind in _REPLACED else ""
+    told = [note for note in (notes_of(change), in_place) if note]
+    notes = (*told, *_notes(change, state, fresh.watched, semantics))
+    return PlannedChange(op_id=op_id, change=change, state=state, semantics=semantics, notes=notes)
+
+
+def semantics_of(change: Change, writes: WriteSemantics) -> str:
+    """How the PSA takes this change: a unit cost is always set, whatever it does with quantities."""
+    return (WriteSemantics.SET if change.kind is ChangeKind.SET_UNIT_COST else writes).value
 
 
 def _why_not(change: Change, fresh: Fresh, effective_date: date, times: Mapping[str, int]) -> Dropped | None:
@@ -250,7 +317,7 @@ def _why_not_quantity(change: Change, whole_units: bool) -> tuple[Kind, str] | N
     if change.kind is ChangeKind.SET_UNIT_COST:
         return None
     if not 0 <= change.quantity_target <= MAX_QUANTITY:
-        return Kind.QUANTITY_NOT_USABLE, f"{format_amount(change.quantity_target)} is not a quantity a contract can carry."
+        return Kind.QUANTITY_NOT_USABLE, f"{format_amount(change.quantity_target)} is not a quantity a line can carry."
     if whole_units and not (is_whole(change.quantity_target) and is_whole(change.delta)):
         return Kind.QUANTITY_NOT_USABLE, f"{format_amount(change.quantity_target)} units: the PSA takes whole units only."
     return None
@@ -271,7 +338,7 @@ def _why_not_state(change: Change, state: LineState | None) -> tuple[Kind, str] 
     return (Kind.WRITE_REFUSED, state.blocked) if state.blocked else None
 
 
-def _notes(change: Change, state: LineState, watched: Mapping[str, str]) -> tuple[str, ...]:
+def _notes(change: Change, state: LineState, watched: Mapping[str, str], semantics: str) -> tuple[str, ...]:
     notes = []
     if state.posted_until is not None and change.kind is not ChangeKind.SET_UNIT_COST:
         notes.append(
@@ -279,59 +346,17 @@ def _notes(change: Change, state: LineState, watched: Mapping[str, str]) -> tupl
         )
     if state.pending_quantity is not None and change.kind is not ChangeKind.SET_UNIT_COST:
         on = f" on {state.pending_date}" if state.pending_date else ""
-        notes.append(f"Somebody planned a change to {format_amount(state.pending_quantity)}{on}; this comes on top of it.")
+        then = "this comes on top of it" if semantics == WriteSemantics.DELTA else "this holds until then"
+        notes.append(f"Somebody planned a change to {format_amount(state.pending_quantity)}{on}; {then}.")
     if change.line_key in watched:
         notes.append(f"Earlier attempt: {watched[change.line_key]}")
     return tuple(notes)
 
 
-def _totals(planned: Sequence[PlannedChange]) -> Totals:
-    quantities = [p.change for p in planned if p.change.kind is not ChangeKind.SET_UNIT_COST]
-    return Totals(
-        lines=len({p.change.line_key.removesuffix(":cost") for p in planned}),
-        customers=len({p.change.customer_code for p in planned}),
-        units_up=sum(change.delta for change in quantities if change.delta > 0),
-        units_down=sum(change.delta for change in quantities if change.delta < 0),
-        to_zero=sum(_zeroes(change) for change in quantities),
-        created=sum(change.kind is ChangeKind.CREATE_LINE for change in quantities),
-        money=sum(multiply(change.delta, change.unit_price) for change in quantities if change.unit_price is not None),
-    )
-
-
-def _zeroes(change: Change) -> bool:
-    return change.quantity_target == 0 and change.kind is not ChangeKind.SET_UNIT_COST
-
-
-def _confirm_reasons(
-    planned: Sequence[PlannedChange], totals: Totals, limits: Limits, watched: Mapping[str, str],
-) -> tuple[str, ...]:
-    large = sum(_is_large(p.change, limits) for p in planned)
-    again = sum(p.change.line_key in watched for p in planned)
-    reasons = {
-        f"{totals.lines} lines would change; above {limits.lines} you confirm.": totals.lines > limits.lines,
-        f"{_lines(large)} would change by more than {limits.percent} % and more than {limits.units} units.": large,
-        f"{_lines(totals.to_zero)} would be set to zero.": limits.zeroing and totals.to_zero,
-        f"{_lines(again)} had an attempt in the last day whose outcome you should look at first.": again,
-    }
-    return tuple(text for text, applies in reasons.items() if applies)
-
-
-def _is_large(change: Change, limits: Limits) -> bool:
-    size = abs(change.delta)
-    return (
-        change.kind is not ChangeKind.SET_UNIT_COST
-        and size > limits.units * SCALE and size * 100 > change.quantity_before * limits.percent
-    )
-
-
-def _lines(count: int) -> str:
-    return "1 line" if count == 1 else f"{count} lines"
-
-
-def _warnings(budget: Budget | None, calls: int) -> tuple[str, ...]:
+def _warnings(budget: Budget | None, calls: int, kind: str) -> tuple[str, ...]:
     if budget is None or budget.remaining >= calls:
         return ()
-    return (f"This push needs about {calls} calls and {budget.remaining} are left; it stops when they are used up.",)
+    return (f"This {kind} needs about {calls} calls and {budget.remaining} are left; it stops when they are used up.",)
 
 
 def _nothing_left(dropped: Sequence[Dropped]) -> PlanRefused:
@@ -342,16 +367,15 @@ def _nothing_left(dropped: Sequence[Dropped]) -> PlanRefused:
     return NothingLeft(dropped)
 
 
-def _canonical(
-    planned: Sequence[PlannedChange], run_id: str, source_run: str, tenant: str, psa_kind: str, effective_date: date,
-) -> bytes:
+def _canonical(planned: Sequence[PlannedChange], heading: Heading | Plan) -> bytes:
     """The exact bytes that are approved: every planned row with the digest of the reading it was approved on."""
     rows: list[Json] = [
         {"op": p.op_id, "semantics": p.semantics, "evidence": p.state.digest, "change": change_fields(p.change)} for p in planned
     ]
+    undo: dict[str, Json] = {"kind": heading.kind, "undoes": heading.undoes_run} if heading.kind == UNDO else {}
     return canonical_json({
-        "schema": 1, "run": run_id, "source": source_run, "tenant": tenant, "psa": psa_kind,
-        "effective_date": effective_date.isoformat(), "rows": rows,
+        "schema": 1, "run": heading.run_id, "source": heading.source_run, "tenant": heading.tenant, "psa": heading.psa_kind,
+        "effective_date": heading.effective_date.isoformat(), "rows": rows, **undo,
     })
 
 

@@ -12,6 +12,7 @@ from typing import Protocol
 import pandas as pd
 
 from reconcile_app.core.changes import Change
+from reconcile_app.core.codes import code_table
 from reconcile_app.core.findings import CodeTable
 from reconcile_app.core.ids import canonical_json, sha256_hex
 from reconcile_app.core.judge import OutcomeClass
@@ -200,6 +201,11 @@ class LineState:
     contract.
     ``attribution``: who touched it last, where the PSA tells; never part of the digest.
     ``posted_until``/``pending``: for the review.
+
+    For a PSA whose lines may be replaced (``ConnectorSpec.replaces``): ``in_place`` says why the quantity of this line is changed
+    in place all the same, in words. For ``REPLACE_LINE`` the reading leaves the line that is replaced out, so that it says the same
+    before and after the end of that line; ``takes_over`` is what the new line takes from it, in the connector's own writing, and
+    ``unmet`` what has to be so before the new line may be made, or empty.
     """
 
     line_id: str
@@ -213,6 +219,9 @@ class LineState:
     posted_until: date | None = None
     pending_quantity: int | None = None
     pending_date: date | None = None
+    in_place: str = ""
+    takes_over: str = ""
+    unmet: str = ""
 
     @property
     def digest(self) -> str:
@@ -225,6 +234,7 @@ class LineState:
                     "quantity": self.quantity,
                     "cost": self.unit_cost,
                     "evidence": [[e.id, e.start, e.end, e.quantity, e.mark] for e in self.evidence],
+                    **({"takes_over": self.takes_over} if self.takes_over else {}),
                 }
             )
         )
@@ -247,7 +257,8 @@ class PreparedWrite:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What a write's answer proves. ``message`` quotes the server, redacted, at most 500 characters. ``retry_after`` in seconds.
-    ``answer`` is the redacted body, at most 64 KiB, for the journal."""
+    ``answer`` is the redacted body, at most 64 KiB, for the journal. ``contradicts``: the PSA confirmed something else
+    than was sent."""
 
     outcome: OutcomeClass
     message: str = ""
@@ -255,6 +266,7 @@ class Outcome:
     receipt: str = ""
     retry_after: float | None = None
     answer: str = ""
+    contradicts: bool = False
 
 
 class PsaPort(Protocol):
@@ -284,6 +296,8 @@ class PsaPort(Protocol):
 
     async def read_lines(self, changes: Sequence[Change]) -> dict[str, LineState]:
         """Fresh states by ``Change.line_key``, for the review; as few calls as possible.
+
+        The end of a line (``CANCEL_LINE``) is planned on the reading for the change of its quantity: the two have one digest.
 
         Raises:
             SideUnreadable: a state could not be read; none is returned then.
@@ -331,7 +345,9 @@ class ConnectorSpec:
 
     ``vocabulary`` gives the vendor's words (``company``, ``contract``, ``line``, ``service``). ``contract_type`` names the kind of
     contract for messages, or reads it from a setting. ``sku_is_number`` says for a connection whether SKUs must be whole numbers.
-    ``company_url`` builds an https address of a company in the PSA's own pages, or "".
+    ``company_url`` builds an https address of a company in the PSA's own pages, or "". ``replaces`` says for a connection whether
+    the quantity of a line is changed by ending the line and making a new one. ``offers`` reads what the system itself offers for
+    fields with ``SettingField.offered``: field name → values; it raises what building and reading raise.
     """
 
     key: str
@@ -347,3 +363,10 @@ class ConnectorSpec:
     sku_field: Callable[[Connection], str] = lambda connection: "sku"
     sku_is_number: Callable[[Connection], bool] = lambda connection: False
     company_url: Callable[[Connection, str], str] = lambda connection, company_id: ""
+    replaces: Callable[[Connection], bool] = lambda connection: False
+    offers: Callable[[Connection, BuildContext], Awaitable[Mapping[str, tuple[str, ...]]]] | None = None
+
+    @property
+    def every_code(self) -> CodeTable:
+        """Its own codes and those that every PSA shares, these in its own words."""
+        return code_table(self.codes, self.vocabulary)

@@ -16,6 +16,7 @@ from reconcile_app.core.findings import CodeTable, Kind
 from reconcile_app.core.journal import OpRecord
 from reconcile_app.core.judge import OpState
 from reconcile_app.core.plan import Dropped
+from reconcile_app.core.replacing import gaps, told_once
 
 _WRITTEN = frozenset({OpState.VERIFIED, OpState.CONFIRMED_BY_STATE, OpState.CLOSED_AS_APPLIED})
 _IN_DOUBT = frozenset({OpState.ARMED, OpState.UNKNOWN, OpState.APPLIED, OpState.NEEDS_REVIEW})
@@ -26,14 +27,20 @@ _WRITTEN_KINDS = {
     ChangeKind.ZERO_LINE: Kind.REDUCED_TO_ZERO,
     ChangeKind.CREATE_LINE: Kind.LINE_CREATED,
     ChangeKind.SET_UNIT_COST: Kind.COST_UPDATED,
+    ChangeKind.CANCEL_LINE: Kind.REDUCED_TO_ZERO,
+    ChangeKind.REPLACE_LINE: Kind.QUANTITY_UPDATED,
 }
 _SIMPLE_KINDS = {OpState.SKIPPED_ALREADY: Kind.UNCHANGED, OpState.STALE: Kind.CHANGED_MEANWHILE}
 
 
-def kind_of(op: OpRecord) -> Kind:
-    """What the log says of an op. What was refused, could not be sent or is known to have had no effect is a refused write."""
+def kind_of(op: OpRecord, *, undo: bool = False) -> Kind:
+    """What the log says of an op. What was refused, could not be sent or is known to have had no effect is a refused write.
+
+    An undo sets quantities back, also to zero: nothing was created, and nothing was removed in the billing source.
+    """
     if op.state in _WRITTEN:
-        return _WRITTEN_KINDS[op.change.kind]
+        quantity = undo and op.change.kind is not ChangeKind.SET_UNIT_COST
+        return Kind.QUANTITY_UPDATED if quantity else _WRITTEN_KINDS[op.change.kind]
     if op.state in _IN_DOUBT:
         return Kind.IN_DOUBT
     if op.state in _NOT_TRIED:
@@ -42,9 +49,13 @@ def kind_of(op: OpRecord) -> Kind:
 
 
 def push_log(
-    run: Run, ops: Sequence[OpRecord], dropped: Sequence[Dropped], codes: CodeTable, psa_title: str, at: datetime
+    run: Run, ops: Sequence[OpRecord], dropped: Sequence[Dropped], codes: CodeTable, psa_title: str, at: datetime,
+    *, undo: bool = False,
 ) -> pd.DataFrame:
-    """The entries of a push, as ``LOG``, in the order of the plan; the last one is the completion with its status."""
+    """The entries of a push or an undo, as ``LOG``, in the order of the plan; the last one is the completion with its status.
+
+    An undo says nothing of lines that were not pushed.
+    """
     places = {key: place for place, key in enumerate(run.rows["key"])}
     times = Counter(drop.change.line_key for drop in dropped)
     services = run.basis.psa.services
@@ -60,13 +71,18 @@ def push_log(
         }
         return Entry(kind=kind, change=change, fields=fields, row=row)
 
-    told = [entry(kind_of(op), op.change, op.message, op.quantity_after) for op in ops]
+    gone = {op.op_id for op in gaps(ops)}
+    told = [
+        entry(Kind.WRITE_REFUSED if op.op_id in gone else kind_of(op, undo=undo), op.change, op.message, op.quantity_after)
+        for op in told_once(ops)
+    ]
     told += [entry(drop.kind, drop.change, drop.reason, drop.quantity) for drop in dropped]
     # A row that is ticked was not left out by choice, whatever kept it from being pushed.
     ticked = run.rows.loc[run.rows["selected"], "key"]
     tried = {op.change.key for op in ops} | {drop.change.key for drop in dropped} | set(ticked)
     end = Entry(kind=Kind.COMPLETED, fields={"status": status_of(ops, dropped).value})
-    parts = [entries(codes, at, told), not_selected(run, codes, at, tried), entries(codes, at, [end])]
+    unticked = [] if undo else [not_selected(run, codes, at, tried)]
+    parts = [entries(codes, at, told), *unticked, entries(codes, at, [end])]
     return pd.concat([part for part in parts if len(part)], ignore_index=True)
 
 

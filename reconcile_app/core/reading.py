@@ -83,6 +83,7 @@ def find_unread(found: Findings, subject: Subject, gaps: Gaps) -> Unread:
     _find_unread_customers(found, subject, gaps)
     rows, title = subject.rows, subject.basis.psa.side.title
     _, quantity_known = subject.lines_known
+    _find_unreadable_lines(found, subject, rows.account_finding == NUMBER[Kind.NOT_READ])
     unread = rows.account_finding == NUMBER[Kind.NOT_READ]
     by_customer = np.array([code in gaps.customers for code in subject.prepared.billed.customers], dtype=bool)[rows.customer]
     told = unread | by_customer | gaps.billing | gaps.psa
@@ -99,6 +100,21 @@ def find_unread(found: Findings, subject: Subject, gaps: Gaps) -> Unread:
         _find_rows(found, subject, fresh, side, error)
     found.mark(Kind.NOT_READ, unknown)
     return Unread(rows=unknown, billed=by_customer | gaps.billing)
+
+
+def _find_unreadable_lines(found: Findings, subject: Subject, customers_unread: BoolArray) -> None:
+    """Lines whose contract was found and whose own reading failed. It comes beside RC19, and only some PSAs have a code for it."""
+    rows, known = subject.rows, subject.prepared.offered.contracts.index
+    unread = {name.removeprefix("contract:"): error for name, error in subject.basis.psa.side.unread.items()}
+    reasons = {known[name]: error for name, error in unread.items() if name in known}
+    lost = np.isin(rows.contract, list(reasons)) & (customers_unread | (rows.item_finding == NUMBER[Kind.NOT_READ]))
+    _, quantity_known = subject.lines_known
+    vague = ~lost & (rows.line >= 0) & ~quantity_known
+
+    def fields(those: IntArray) -> dict[str, list[str]]:
+        return {"error": [reasons.get(contract, "its quantity cannot be used") for contract in rows.contract[those].tolist()]}
+
+    found.rows_found(Kind.LINES_UNREADABLE, lost | vague, fields)
 
 
 def _find_rows(found: Findings, subject: Subject, rows: BoolArray, side: str, error: str | None) -> None:

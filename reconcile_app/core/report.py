@@ -55,7 +55,10 @@ _COUNTS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PushReport:
-    """What a push did, for the outside. ``log`` is ``LOG``; ``journal_head`` the last hash of the journal's chain."""
+    """What a push or an undo did, for the outside.
+
+    ``log`` is ``LOG``; ``journal_head`` the last hash of the journal's chain; ``undoes`` the push that an undo took back.
+    """
 
     push_id: str
     result: str
@@ -64,6 +67,12 @@ class PushReport:
     operator: str
     finished: datetime
     journal_head: str
+    undoes: str = ""
+
+    @property
+    def kind(self) -> str:
+        """``Push``, or ``Undo of`` the push that it took back."""
+        return f"Undo of {self.undoes}" if self.undoes else "Push"
 
 
 def compare_json(run: Run) -> dict[str, Any]:
@@ -143,7 +152,10 @@ def log_json(log: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def push_json(run_id: str, report: PushReport) -> dict[str, Any]:
-    """A push as the command line prints it. ``run_id`` is the comparison that was pushed, ``push_id`` the run in the journal."""
+    """A push as the command line prints it. ``run_id`` is the comparison that was pushed, ``push_id`` the run in the journal.
+
+    An undo has the same shape, and ``undoes`` besides: the id of the push it took back.
+    """
     return {
         "run_id": run_id,
         "schema": SCHEMA,
@@ -152,6 +164,7 @@ def push_json(run_id: str, report: PushReport) -> dict[str, Any]:
         "ops": [op_json(op) for op in report.ops],
         "log": log_json(report.log),
         "journal_head": report.journal_head,
+        **({"undoes": report.undoes} if report.undoes else {}),
     }
 
 
@@ -171,6 +184,7 @@ def op_json(op: OpRecord) -> dict[str, Any]:
         "qty_after": None if op.quantity_after is None else format_amount(op.quantity_after),
         "effective_date": change.effective_date.isoformat(),
         "message": op.message,
+        **({"replaces": change.replaces} if change.replaces else {}),
     }
 
 

@@ -18,7 +18,8 @@ from reconcile_app.core.findings import Level
 class SettingField:
     """One field of a connection.
 
-    ``choices`` restricts the value; ``required`` says whether an empty value is refused before a run starts.
+    ``choices`` restricts the value; ``offered`` says that the system itself can be asked for the values it has, any other may be
+    entered all the same. ``required`` says whether an empty value is refused before a run starts.
     ``log_name`` is how the published log texts call a secret (``Secret``, ``UserName``).
     """
 
@@ -30,6 +31,7 @@ class SettingField:
     choices: tuple[str, ...] = ()
     required: bool = False
     log_name: str = ""
+    offered: bool = False
 
 
 class Secret:

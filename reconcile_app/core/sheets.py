@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from reconcile_app.core.basis import Run
-from reconcile_app.core.changes import ChangeKind, Status
+from reconcile_app.core.changes import Change, ChangeKind, Status
 from reconcile_app.core.decisions import change_targets, decisions_digest
 from reconcile_app.core.findings import Level
 from reconcile_app.core.journal import OpRecord
@@ -21,6 +21,8 @@ from reconcile_app.core.judge import OpState
 from reconcile_app.core.report import PushReport
 from reconcile_app.core.sheet import Cell, Origin, Sheet, SheetColumn
 from reconcile_app.core.summary_sheet import result_words, summary_sheet
+from reconcile_app.core.undo import is_cost
+from reconcile_app.core.undo_journal import WRITTEN
 
 MARKS = {
     "raise": "▲",
@@ -38,11 +40,14 @@ MARKS = {
 """The mark of each status, the same as on the screen."""
 
 
-def sheets(run: Run, pushes: Sequence[PushReport], origin: Origin) -> list[Sheet]:
-    """Every sheet in reading order: Summary, To do, Changes, Comparison, Log, Ignored, Rejected rows."""
+def sheets(run: Run, pushes: Sequence[PushReport], origin: Origin, unread: str = "") -> list[Sheet]:
+    """Every sheet in reading order: Summary, To do, Changes, Comparison, Log, Ignored, Rejected rows.
+
+    ``unread`` says why the journal could not be looked into: ``pushes`` may then lack some.
+    """
     log = pd.concat([run.log, *(push.log for push in pushes)], ignore_index=True) if pushes else run.log
     return [
-        summary_sheet(run, pushes, origin),
+        summary_sheet(run, pushes, origin, unread),
         _to_do(log),
         _changes(run, pushes),
         _comparison(run),
@@ -76,6 +81,8 @@ _CHANGE_WORDS = {
     ChangeKind.ZERO_LINE: "set to zero",
     ChangeKind.CREATE_LINE: "create line",
     ChangeKind.SET_UNIT_COST: "set unit cost",
+    ChangeKind.CANCEL_LINE: "end line",
+    ChangeKind.REPLACE_LINE: "replace line",
 }
 
 
@@ -91,15 +98,16 @@ def _changes(run: Run, pushes: Sequence[PushReport]) -> Sheet:
     """
     rows = run.rows[run.rows["change"].notna()]
     ops = [op for push in pushes for op in push.ops]
-    final = {(op.change.key, op.change.kind.value): op for op in ops}
+    final = {(op.change.key, _row_kind(op.change)): op for push in pushes if not push.undoes for op in push.ops}
     own = [final.get(place) for place in zip(rows["key"], rows["change"], strict=True)]
     shown = {op.op_id for op in own if op}
     beyond = [op for op in ops if op.op_id not in shown]
     results = [*own, *beyond]
+    words = _result_words(pushes)
     targets = list(change_targets(run).values())
     digest = decisions_digest(rows["key"].tolist(), targets, run.run_id)
     decisions = ["push" if flag else "leave" for flag in rows["selected"]]
-    told = [_result(op, decision == "push") for op, decision in zip(own, decisions, strict=True)]
+    told = [words[op.op_id] if op else _not_pushed(decision) for op, decision in zip(own, decisions, strict=True)]
     nothing = [None] * len(beyond)
     return Sheet(
         name="Changes",
@@ -107,7 +115,7 @@ def _changes(run: Run, pushes: Sequence[PushReport]) -> Sheet:
         columns=(
             *_changed(rows, targets, run.basis.effective_date, beyond),
             SheetColumn(title="Decision", cell=Cell.TEXT, values=[*decisions, *nothing]),
-            SheetColumn(title="Result", cell=Cell.TEXT, values=[*told, *(result_words(op.state) for op in beyond)]),
+            SheetColumn(title="Result", cell=Cell.TEXT, values=[*told, *(words[op.op_id] for op in beyond)]),
             SheetColumn(
                 title="Quantity read back", cell=Cell.QUANTITY, values=[op.quantity_after if op else None for op in results]
             ),
@@ -148,14 +156,32 @@ def _changed(rows: pd.DataFrame, targets: Sequence[int], effective: date, beyond
     ]
 
 
+def _row_kind(change: Change) -> str:
+    """The change of the comparison that an op carries out; the end of a line that is replaced is told besides."""
+    own = {ChangeKind.REPLACE_LINE: ChangeKind.SET_QUANTITY, ChangeKind.CANCEL_LINE: ChangeKind.ZERO_LINE}
+    return own.get(change.kind, change.kind).value
+
+
 def _joined(column: SheetColumn, more: Sequence[Any]) -> SheetColumn:
     return replace(column, values=[*column.values, *more])
 
 
-def _result(op: OpRecord | None, selected: bool) -> str:
-    if op is not None:
-        return result_words(op.state)
-    return "selected, not pushed" if selected else "not selected"
+def _not_pushed(decision: str) -> str:
+    return "selected, not pushed" if decision == "push" else "not selected"
+
+
+def _result_words(pushes: Sequence[PushReport]) -> dict[str, str]:
+    """What became of each op, by its id: an undo stands beside the push it took back, and neither hides the other."""
+    taken_back = {
+        (push.undoes, op.change.key, is_cost(op.change)) for push in pushes if push.undoes for op in push.ops if op.state in WRITTEN
+    }
+    words: dict[str, str] = {}
+    for push in pushes:
+        for op in push.ops:
+            told = result_words(op.state)
+            undone = (push.push_id, op.change.key, is_cost(op.change)) in taken_back
+            words[op.op_id] = f"undo: {told}" if push.undoes else f"{told}; undone since" if undone else told
+    return words
 
 
 def _verified(op: OpRecord | None) -> datetime | None:

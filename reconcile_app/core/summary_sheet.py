@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from reconcile_app.core.basis import Run
 from reconcile_app.core.journal import OpRecord
-from reconcile_app.core.judge import OpState
+from reconcile_app.core.judge import OPEN, OpState
+from reconcile_app.core.replacing import gap_text, gaps
 from reconcile_app.core.report import PushReport
 from reconcile_app.core.sheet import Cell, Origin, Sheet, SheetColumn
 from reconcile_app.core.snapshot import Side
@@ -40,13 +41,13 @@ Line = tuple[str, str | None, int | None, int | None]
 """One line of the sheet: what, text, number, money in ten-thousandths."""
 
 
-def summary_sheet(run: Run, pushes: Sequence[PushReport], origin: Origin) -> Sheet:
-    """Facts, counts and money of the run, then of each push."""
-    lines = [*_facts(run, origin), *_counts(run)]
+def summary_sheet(run: Run, pushes: Sequence[PushReport], origin: Origin, unread: str = "") -> Sheet:
+    """Facts, counts and money of the run, then of each push and undo. What is open or unknown stands before everything else."""
+    lines = [*_not_complete(pushes, unread), *_facts(run, origin), *_counts(run)]
     lines.append(("Money per period, selected lines", None, None, run.summary.money_per_period))
     for push in pushes:
         lines += _pushed(push)
-    if not pushes:
+    if not pushes and not unread:
         lines.append(("Pushed", "nothing was pushed from this run", None, None))
     shown = (("What", Cell.TEXT), ("Text", Cell.LONG_TEXT), ("Number", Cell.COUNT), ("Money", Cell.MONEY))
     return Sheet(
@@ -55,6 +56,22 @@ def summary_sheet(run: Run, pushes: Sequence[PushReport], origin: Origin) -> She
             SheetColumn(title=title, cell=cell, values=[line[place] for line in lines]) for place, (title, cell) in enumerate(shown)
         ),
     )
+
+
+def _not_complete(pushes: Sequence[PushReport], unread: str) -> list[Line]:
+    """Why this log does not tell the whole story yet."""
+    count = sum(op.state in OPEN for push in pushes for op in push.ops)
+    lines: list[Line] = []
+    if count:
+        what = "1 change is" if count == 1 else f"{count} changes are"
+        text = f"{what} not settled: the PSA may or may not have made it. Look at the sheet Changes."
+        lines.append(("NOT COMPLETE", text, count, None))
+    missing = sum(len(gaps(push.ops)) for push in pushes)
+    if missing:
+        lines.append(("NOT COMPLETE", f"{gap_text(missing)}. Look at the sheet Changes for what to make.", missing, None))
+    if unread:
+        lines.append(("NOT COMPLETE", f"What was pushed may be missing here: {unread}", None, None))
+    return lines
 
 
 def _facts(run: Run, origin: Origin) -> list[Line]:
@@ -95,10 +112,12 @@ def _counts(run: Run) -> list[Line]:
 
 
 def _pushed(push: PushReport) -> list[Line]:
+    word, past = ("Undo", "Undone") if push.undoes else ("Push", "Pushed")
     facts = {
-        f"Push {push.push_id}": push.result,
-        "Pushed by": push.operator,
-        "Push finished at": f"{push.finished:%Y-%m-%d %H:%M} UTC",
+        f"{word} {push.push_id}": push.result,
+        **({"Undo of": f"push {push.undoes}"} if push.undoes else {}),
+        f"{past} by": push.operator,
+        f"{word} finished at": f"{push.finished:%Y-%m-%d %H:%M} UTC",
         "Journal hash": push.journal_head,
     }
     counts = [(f"  {result_words(state)}", None, count, None) for state, count in _state_counts(push.ops)]

@@ -118,6 +118,14 @@ def _needs_review(change: Change, before: LineState, now: LineState, semantics: 
     )
 
 
+def contradict(change: Change, before: LineState, now: LineState) -> Decision:
+    """What becomes of a write whose answer confirmed something else than was sent: a person looks, whatever the line shows."""
+    return Decision(
+        state=OpState.NEEDS_REVIEW, alarm=True, quantity=now.quantity,
+        message=f"The PSA confirmed something else than we sent. {_readings(change, before, now)}",
+    )
+
+
 def looks_doubled(change: Change, before: LineState, now: LineState, semantics: str) -> bool:
     """Whether the line moved by twice the difference of a delta."""
     if semantics != WriteSemantics.DELTA or change.kind is ChangeKind.SET_UNIT_COST or not now.present:
@@ -130,7 +138,7 @@ def verify(change: Change, before: LineState, now: LineState, *, semantics: str 
     if fits(change, before, now):
         return Decision(state=OpState.VERIFIED, attributed=True, quantity=now.quantity, message="Written and confirmed by reading.")
     if is_done(change, now):
-        message = f"The {_noun(change)} is as written, but something else moved on the contract at the same time."
+        message = f"The {_noun(change)} is as written, but something else moved beside it at the same time."
         return Decision(
             state=OpState.NEEDS_REVIEW, quantity=now.quantity, message=f"{message} {_readings(change, before, now)}",
         )

@@ -115,10 +115,15 @@ class Comparing:
 
         Raises:
             SideUnreadable: a side could not be read this time; the run stays as it was.
+            PlanRefused: the connection leads to another PSA now; the run stays as it was.
         """
         basis = self._workspace.basis
+        # The same period and the same day, whatever is open now: quantities of two days do not belong side by side.
         options = replace(
-            basis.options, customers_filter=tuple(sorted(customers)), billing_period=basis.billing.period.end.isoformat()
+            basis.options,
+            customers_filter=tuple(sorted(customers)),
+            billing_period=basis.billing.period.end.isoformat(),
+            effective_date=basis.effective_date,
         )
         billing, psa = basis.billing.side.connection, basis.psa.side.connection
         fresh, ends = await self._read(billing, psa, options, basis.rules, progress)
@@ -141,7 +146,7 @@ class Comparing:
         """A saved run as it was, offline."""
         basis = await asyncio.to_thread(self._snapshots.load, run_id)
         decisions = await asyncio.to_thread(self._store.decisions, run_id)
-        codes = self._connections.spec(basis.psa.side.kind).codes
+        codes = self._connections.spec(basis.psa.side.kind).every_code
         run = await self._workspace.lay_out(replace(basis, decisions=decisions), codes, kept=True)
         await asyncio.to_thread(self.history.load, run.basis.billing.side.connection, run.basis.psa.side.connection)
         return run
@@ -182,7 +187,7 @@ class Comparing:
         await asyncio.to_thread(self.history.load, stored.billing, stored.psa)
 
     def _codes_of(self, psa: str) -> CodeTable:
-        return self._spec_of(psa).codes
+        return self._spec_of(psa).every_code
 
     def _spec_of(self, name: str) -> ConnectorSpec:
         return self._connections.spec(self._connections.named(name).kind)

@@ -201,6 +201,36 @@ class Connections:
                 await port.aclose()
         return self.view(name)
 
+    async def offers(
+        self, kind: str, values: Mapping[str, str], secrets: Mapping[str, str], name: str = ""
+    ) -> Mapping[str, tuple[str, ...]]:
+        """What the system offers for settings of a connection that need not be saved yet: field name → values.
+
+        Args:
+            kind: the connector.
+            values: plain settings as they were entered.
+            secrets: secrets as they were entered; those that are missing are taken from the saved connection.
+            name: the saved connection, or empty.
+
+        Raises:
+            SettingsError, SecretsUnavailable: it cannot be asked as configured, or offers nothing.
+            SideUnreadable: it could not be read.
+        """
+        spec = self.spec(kind)
+        if spec.offers is None:
+            raise SettingsError(f"{spec.title} offers nothing to choose from.", next_step="Enter the settings by hand.")
+        entered = {field: Secret(value) for field, value in secrets.items() if value}
+        connection = Connection(name=name, kind=kind, values=dict(values), secrets={**await self._kept(name, spec), **entered})
+        if self._learned is not None:
+            self._learned(connection.secrets.values())
+        return await spec.offers(connection, BuildContext(clock=self._clock, progress=_no_progress))
+
+    async def _kept(self, name: str, spec: ConnectorSpec) -> dict[str, Secret]:
+        """The stored secrets of a connection that is saved."""
+        names = [field.name for field in spec.fields if field.secret] if name else []
+        found = await asyncio.to_thread(lambda: {field: self._secrets.get(name, field) for field in names})
+        return {field: secret for field, secret in found.items() if secret}
+
     def missing_permissions(self, name: str) -> tuple[str, ...]:
         """The permissions that the last check of a connection in this session found missing, as the vendor calls them."""
         health, _, _, checks = self._health.get(name, (Health.NOT_CHECKED, "", None, ()))
@@ -216,16 +246,10 @@ class Connections:
                 f"It is a connection to {spec.title}.",
                 next_step="Choose another connection.",
             )
-        names = [field.name for field in spec.fields if field.secret]
-        found = await asyncio.to_thread(lambda: {field: self._secrets.get(name, field) for field in names})
+        found = await self._kept(name, spec)
         if self._learned is not None:
-            self._learned(secret for secret in found.values() if secret)
-        complete = Connection(
-            name=connection.name,
-            kind=connection.kind,
-            values=connection.values,
-            secrets={field: secret for field, secret in found.items() if secret},
-        )
+            self._learned(found.values())
+        complete = Connection(name=connection.name, kind=connection.kind, values=connection.values, secrets=found)
         missing = missing_secrets(spec.fields, complete)
         if missing and self._secrets.unreadable:
             raise SecretsUnavailable(

@@ -19,6 +19,7 @@ from reconcile_app.core.period import Period
 from reconcile_app.core.plan import Plan
 from reconcile_app.core.ports import ConnectorSpec, PermissionCheck, ProgressSink
 from reconcile_app.core.settings import CompareOptions, Connection, Limits
+from reconcile_app.core.undo import UndoReview
 
 
 class Health(StrEnum):
@@ -60,7 +61,8 @@ class RunView:
     money_per_period: int
     complete: bool
     result: str
-    """``compared``, ``finished``, ``finished, 2 open``, ``refused``."""
+    """``compared``, ``finished``, ``finished, 2 open``, ``finished, 1 line ended without a new one``, ``finished, undone``,
+    ``finished, partly undone``, ``refused``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,8 +87,8 @@ class RuleEffect:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PushView:
-    """A push while it runs and when it is over. ``result`` is empty while running, then ``finished``, ``finished, n open`` or
-    ``refused``.
+    """A push while it runs and when it is over. ``result`` is empty while running, then ``finished``, ``finished, n open``,
+    ``finished, n lines ended without a new one`` or ``refused``.
 
     ``stages`` is op id → words (waiting, checking, sending, confirming, done, was changed meanwhile, refused, in doubt)."""
 
@@ -119,6 +121,12 @@ class Desk(Protocol):
 
     async def verify(self, name: str) -> ConnectionView:
         """Run every permission check in one pass."""
+
+    async def offers(
+        self, kind: str, values: Mapping[str, str], secrets: Mapping[str, str], name: str = ""
+    ) -> Mapping[str, tuple[str, ...]]:
+        """What a system offers for the settings of a connection to it, which need not be saved: field name → values. Secrets that
+        are not given are those of the saved connection ``name``."""
 
     async def periods(self, billing: str) -> list[Period]:
         """The periods a billing source knows, newest first."""
@@ -239,7 +247,12 @@ class Desk(Protocol):
         nothing can."""
 
     async def push(self, plan: Plan, typed: str, listener: PushListener) -> PushView:
-        """``typed`` is what the operator typed (the number of lines) where plan.confirm_reasons asks for it."""
+        """Carry out a plan, also one that undoes. ``typed`` is what the operator typed (the number of lines) where
+        plan.confirm_reasons asks for it."""
+
+    async def review_undo(self, run_id: str, limits: Limits | None = None, customers: Collection[str] = ()) -> UndoReview:
+        """What can be undone of a push, or of the newest push of a comparison, of these customers (empty: all). Puts its comparison
+        on the desk; its plan goes through ``push``. Raises NotFound, WrongUse."""
 
     async def stop_push(self) -> None:
         """Stop after the current change."""
@@ -251,7 +264,15 @@ class Desk(Protocol):
         """A person decides what became of an op in NEEDS_REVIEW."""
 
     async def recover(self) -> list[OpRecord]:
-        """At start: settle what a crash left; returns the ops that were found open."""
+        """At start: settle what a crash left; returns the ops that were found open, as they are now."""
+
+    @property
+    def recovery_words(self) -> str:
+        """What the last ``recover`` came to, in a sentence or two; empty: nothing was found."""
+
+    @property
+    def journal_problems(self) -> tuple[str, ...]:
+        """What is wrong with journals that could not be read when they were last looked at, in sentences."""
 
     # export ------------------------------------------------------------------------------------------------------------------
     async def export(self, path: Path) -> Path:

@@ -55,7 +55,7 @@ class LineHistory:
         rows = run.rows[run.rows["key"] == row_key]
         for contract_id, service_id, line_id in rows[["contract_id", "service_id", "line_id"]].itertuples(index=False):
             told += [
-                (push.pushed_on.isoformat(), push.run_id, "", "pushed and confirmed", None, None, push.quantity)
+                (push.pushed_on.isoformat(), push.run_id, "", _push_words(push.run_id), None, None, push.quantity)
                 for name in (created_line(contract_id, service_id), line_id)
                 if isinstance(name, str)
                 for push in self._store.pushes(run.basis.psa.tenant, name)
@@ -71,6 +71,10 @@ class LineHistory:
                 for name in names
             }
         )
+
+
+def _push_words(run_id: str) -> str:
+    return "undone and confirmed" if run_id.endswith("-undo") else "pushed and confirmed"
 
 
 def created_line(contract_id: object, service_id: object) -> str:

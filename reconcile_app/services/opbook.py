@@ -8,10 +8,12 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
+from typing import cast
 
 from reconcile_app.core.journal import JournalPort, OpRecord
 from reconcile_app.core.judge import OpState
 from reconcile_app.core.ports import Clock
+from reconcile_app.core.replacing import endings_of, gap_words
 
 _logger = logging.getLogger(__name__)
 
@@ -88,10 +90,16 @@ class OpBook:
                     self._keep(op)
         return armed
 
+    async def contradicted(self, op_id: str) -> bool:
+        """Whether the PSA's answer confirmed something else than was sent; asked of the journal, so that a restart knows it too."""
+        bodies = [cast(Mapping[str, object], event["body"]) for event in await self._journal.events(op_id)]
+        return any(body.get("contradicts") for body in bodies)
+
     async def record(
         self, op_id: str, state: OpState, body: Mapping[str, object], *, message: str = "", quantity_after: int | None = None,
     ) -> None:
-        """Commit a transition, then let everybody know."""
+        """Commit a transition, then let everybody know. What a line that ended without a new one leaves to do is told as well."""
+        message = f"{message} {gap_words(endings_of(self.ops), self._ops[op_id], state)}".strip()
         await self._journal.record(op_id, state, body, message=message, quantity_after=quantity_after)
         self._keep(replace(
             self._ops[op_id], state=state, message=message, quantity_after=quantity_after, updated=self._clock.now(),

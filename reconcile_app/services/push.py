@@ -20,8 +20,9 @@ from reconcile_app.core.judge import OPEN, OpState
 from reconcile_app.core.plan import CALLS_PER_OP, Plan, PlannedChange, check_confirmation, check_fresh
 from reconcile_app.core.ports import Budget, Clock, LineState, PsaPort
 from reconcile_app.services.desk import PushListener, PushView
+from reconcile_app.services.following import first_of, is_between, starts_pair, why_not_now
 from reconcile_app.services.opbook import OpBook
-from reconcile_app.services.outcome import result_of, words_of
+from reconcile_app.services.outcome import result_of, so_far, words_of
 from reconcile_app.services.settle import SETTLE_SECONDS, Doubt, Settling
 from reconcile_app.services.transmit import Attempt, RunPaused, Transmitter
 
@@ -32,7 +33,6 @@ MAX_DRIFT = 30.0
 """Seconds by which wall clock and monotonic clock may part before the computer must have slept or been set."""
 
 _MAX_TROUBLE, _MAX_REVIEWS = 3, 2
-_WRITTEN = frozenset({OpState.VERIFIED, OpState.CONFIRMED_BY_STATE, OpState.SKIPPED_ALREADY})
 _LAST_LOOK = (OpState.APPLIED, OpState.CONFIRMED_BY_STATE, OpState.NOT_APPLIED)
 _SAME_CUSTOMER = "Not sent: another change of this customer is in doubt."
 
@@ -99,6 +99,7 @@ class Push:
         self._why_paused = ""
         self._trouble = 0
         self._reviews = 0
+        self._pair = self._between = False
         self._parked: list[_Parked] = []
         self._pending: deque[Queue] = deque()
         self._before: dict[str, LineState] = {}
@@ -133,10 +134,14 @@ class Push:
             raise
 
     async def stop(self) -> None:
-        """Stop after the current change: no further change is armed, also not after a crash. Returns at once."""
+        """Stop after the current change: no further change is armed, also not after a crash. Returns at once.
+
+        Where a line ends and a new one takes its place, the two are one change.
+        """
         self._stop.set()
         if self._run_id:
-            await self._journal.request_cancel(self._run_id)
+            if not self._pair:
+                await self._journal.request_cancel(self._run_id)
             self._book.notify()
 
     # one run -----------------------------------------------------------------------------------------------------------------
@@ -144,6 +149,7 @@ class Push:
     async def _carry_out(self, plan: Plan, listener: PushListener) -> PushView:
         await check_tenant(self._psa, plan.tenant)
         self._plan = plan
+        self._least_calls = CALLS_PER_OP * (2 if any(planned.change.replaces for planned in plan.changes) else 1)
         self._listener = listener
         self._budget = await self._ask_budget()
         self._calls_before = self._psa.calls
@@ -188,12 +194,15 @@ class Push:
     async def _customer(self, rest: Queue) -> None:
         """The changes of one customer, until one of them stays open."""
         while rest:
-            reason = await self._why_stop()
+            reason = "" if self._between else await self._why_stop()
             if reason:
                 await self._cancel(rest, f"Not sent: {reason}")
                 return
             planned = rest.popleft()
+            self._pair = self._between or starts_pair(planned, rest)
             await self._op(planned)
+            self._between = starts_pair(planned, rest) and is_between(self._book[planned.op_id].state)
+            await self._leave_pair()
             if self._book[planned.op_id].state is OpState.UNKNOWN:
                 self._park(planned.op_id, rest)
                 return
@@ -201,10 +210,18 @@ class Push:
                 await self._cancel(rest, _SAME_CUSTOMER)
             await self._look_at_due()
 
+    async def _leave_pair(self) -> None:
+        """A stop that came while a line was being replaced takes effect once the new line was tried."""
+        if self._pair and not self._between:
+            self._pair = False
+            if self._stop.is_set():
+                await self._journal.request_cancel(self._run_id)
+
     async def _op(self, planned: PlannedChange) -> None:
         """One change, up to its read-back."""
-        if self._cost_must_wait(planned):
-            await self._cancel([planned], "Not sent: the quantity of this line was not written.")
+        waits = why_not_now(first_of(self._book.ops, planned), planned)
+        if waits:
+            await self._cancel([planned], waits)
             return
         try:
             attempt = await self._transmitter.carry_out(planned.op_id, self._baseline(planned))
@@ -228,22 +245,10 @@ class Push:
             await self._settling.confirm_refusal(planned.op_id, before)
             self._count_review(planned.op_id)
 
-    def _quantity_op(self, planned: PlannedChange) -> OpRecord | None:
-        """The op that writes the quantity of the line whose unit cost this one writes."""
-        if planned.change.kind is not ChangeKind.SET_UNIT_COST:
-            return None
-        same = (op for op in self._book.ops if op.change.line_id == planned.change.line_id and op.op_id != planned.op_id)
-        return next(same, None)
-
-    def _cost_must_wait(self, planned: PlannedChange) -> bool:
-        """A unit cost follows the quantity of its line, and only where that was written."""
-        first = self._quantity_op(planned)
-        return first is not None and first.state not in _WRITTEN
-
     def _baseline(self, planned: PlannedChange) -> LineState:
         """What the line must still look like: as approved, or as the change of its quantity left it."""
-        first = self._quantity_op(planned)
-        if first is None:
+        first = first_of(self._book.ops, planned)
+        if first is None or planned.change.kind is not ChangeKind.SET_UNIT_COST:
             return planned.state
         after = self._settling.readings.get(first.op_id) or self._seen[first.op_id]
         return replace(after, unit_cost=planned.state.unit_cost)
@@ -269,7 +274,7 @@ class Push:
     # reasons to stop ---------------------------------------------------------------------------------------------------------
 
     async def _why_stop(self) -> str:
-        """Checked before every change; empty: go on."""
+        """Checked before every change; empty: go on. Not between the end of a line and the one that replaces it."""
         if self._stop.is_set() or await self._journal.cancel_requested(self._run_id):
             return "Stopped by the operator."
         if not self._why_paused:
@@ -280,7 +285,7 @@ class Push:
         left = self._calls_left()
         if self._clock.now() >= self._plan.expires:
             self._pause("The plan has expired. Review the changes again.")
-        elif left is not None and left < CALLS_PER_OP:
+        elif left is not None and left < self._least_calls:
             self._pause("The calls this program may make are used up. Try again in an hour.")
         elif abs(self._wall_minus_monotonic() - self._drift) > MAX_DRIFT:
             await self._after_sleep()
@@ -319,11 +324,14 @@ class Push:
         return [planned for planned in self._plan.changes if self._book[planned.op_id].state is OpState.PLANNED]
 
     async def _sleep_or_stop(self, seconds: float) -> None:
-        """Wait, but no longer than until the operator stops the run.
+        """Wait, but no longer than until the operator stops the run; a line that has ended gets its new one all the same.
 
         Raises:
             RunPaused: after the wait nothing more may be sent.
         """
+        if self._between:
+            await self._clock.sleep(seconds)
+            return
         waits = [asyncio.ensure_future(self._clock.sleep(seconds)), asyncio.ensure_future(self._stop.wait())]
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
@@ -342,7 +350,8 @@ class Push:
 
     def _view(self) -> PushView:
         stopping = "Stopping after the current change." if self._stop.is_set() else ""
-        message = words_of(self._book.ops, self._why_paused) if self._result else self._why_paused or stopping
+        running = so_far(self._book.ops, self._why_paused) if self._why_paused else stopping
+        message = words_of(self._book.ops, self._why_paused) if self._result else running
         return PushView(
             plan=self._plan, ops=self._book.ops, stages=self._book.stages, calls_left=self._calls_left(), result=self._result,
             message=message,
@@ -366,7 +375,7 @@ class Push:
         return RunRecord(
             run_id=plan.run_id, source_run=plan.source_run, tenant=plan.tenant, psa=plan.psa_kind, operator=self._operator,
             machine=self._machine, created=plan.created, expires=plan.expires, plan_json=plan.canonical, plan_sha256=plan.sha256,
-            snapshot_sha256=plan.snapshot_sha256, app_version=__version__,
+            snapshot_sha256=plan.snapshot_sha256, app_version=__version__, kind=plan.kind, undoes_run=plan.undoes_run,
         )
 
 

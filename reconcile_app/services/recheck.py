@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from reconcile_app.core.errors import SideUnreadable
+from reconcile_app.core.errors import PlanRefused, SideUnreadable
 from reconcile_app.core.frames import BILLED_LINES, COMPANIES, CONTRACT_LINES, CONTRACTS, CUSTOMERS, REJECTED, Schema
 from reconcile_app.core.snapshot import BillingSnapshot, PsaSnapshot, Side
 from reconcile_app.services.fetch import Reading, matched_codes, matched_identifiers
@@ -21,7 +21,9 @@ def lay_over(before: Reading, fresh: Reading, customers: Collection[str], custom
 
     Raises:
         SideUnreadable: a side could not be read at all this time; there is nothing to lay over.
+        PlanRefused: the fresh reading is of another PSA.
     """
+    _check_same(before, fresh)
     for side in (fresh.billing.side, fresh.psa.side):
         if not _known_by_name(side):
             raise SideUnreadable(
@@ -34,6 +36,15 @@ def lay_over(before: Reading, fresh: Reading, customers: Collection[str], custom
         psa=_psa(before.psa, fresh.psa, _identifiers(before.billing, fresh.billing, chosen, customer_key)),
         effective_date=before.effective_date,
     )
+
+
+def _check_same(before: Reading, fresh: Reading) -> None:
+    """Quantities of another tenant do not belong beside those of the comparison."""
+    if before.psa.tenant and fresh.psa.tenant and before.psa.tenant != fresh.psa.tenant:
+        raise PlanRefused(
+            "These credentials belong to another PSA.", "The comparison was made with another one.",
+            meaning="The comparison is as it was.", next_step="Check the connection, then compare again.",
+        )
 
 
 def _known_by_name(side: Side) -> bool:

@@ -3,17 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import cast
 
 from reconcile_app.core.errors import SideUnreadable, WrongUse
 from reconcile_app.core.evidence import state_from_json
 from reconcile_app.core.journal import JournalPort, OpRecord
 from reconcile_app.core.judge import OPEN, OpState
 from reconcile_app.core.ports import Clock, LineState, PsaPort, Tenant
+from reconcile_app.core.replacing import gap_text, gaps
 from reconcile_app.services.opbook import OpBook
 from reconcile_app.services.push import MAX_CLOCK_SKEW
 from reconcile_app.services.settle import SETTLE_SECONDS, Settling
 
 _DONE = frozenset({OpState.VERIFIED, OpState.CONFIRMED_BY_STATE, OpState.SKIPPED_ALREADY, OpState.CLOSED_AS_APPLIED})
+_WITHOUT_EFFECT = frozenset({OpState.REJECTED, OpState.NOT_APPLIED, OpState.CLOSED_AS_NOT_APPLIED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,12 +49,16 @@ class RecoverySummary:
         review = sum(op.state is OpState.NEEDS_REVIEW for op in self.ops)
         checked = len(self.open) - review
         done = sum(op.state in _DONE for op in self.ops)
-        rest = len(self.ops) - done - len(self.open)
+        undone = sum(op.state in _WITHOUT_EFFECT for op in self.ops)
+        unsent = len(self.ops) - done - undone - len(self.open)
         start = "The last push was interrupted: " if self.interrupted else "Left from earlier pushes: "
         counts = [
-            (done, "done"), (checked, "being checked"), (review, "to be looked at by you"), (rest, "not sent or without effect"),
+            (done, "done"), (checked, "being checked"), (review, "to be looked at by you"), (unsent, "not sent"),
+            (undone, "without effect"),
         ]
         told = start + ", ".join(f"{count} {words}" for count, words in counts if count) + "."
+        missing = len(gaps(self.ops))
+        told += f" {gap_text(missing)}: make what is missing in the PSA." if missing else ""
         return f"{told} {self.problem}".strip()
 
 
@@ -80,13 +87,15 @@ class Recovery:
         """
         await self._journal.raise_epoch()
         found = await self._journal.unfinished()
-        book = OpBook(self._journal, self._clock, found, _nobody)
+        book = OpBook(self._journal, self._clock, await self._ops_of_runs(found), _nobody)
         await self._take_over(book)
         tenant = await self._tenant(book)
         if tenant is not None:
             await self._look_at_lines(book, tenant)
-        ops = [op for run_id in dict.fromkeys(op.run_id for op in found) for op in await self._journal.ops(run_id)]
-        return RecoverySummary(found=tuple(found), ops=tuple(ops), problem=self._problem)
+        return RecoverySummary(found=tuple(found), ops=tuple(await self._ops_of_runs(found)), problem=self._problem)
+
+    async def _ops_of_runs(self, found: Sequence[OpRecord]) -> list[OpRecord]:
+        return [op for run_id in dict.fromkeys(op.run_id for op in found) for op in await self._journal.ops(run_id)]
 
     async def _take_over(self, book: OpBook) -> None:
         for op in book.in_state(OpState.ARMED):
@@ -123,18 +132,28 @@ class Recovery:
             elif op.state is OpState.APPLIED:
                 await settling.read_back(op.op_id, _before(armed))
             else:
-                doubts.append(settling.doubt(op.op_id, _before(armed), self._elapsed(armed, tenant)))
+                doubts.append(settling.doubt(op.op_id, _before(armed), await self._elapsed(op, tenant)))
         while doubts:
             doubt = min(doubts, key=settling.due)
             await settling.sleep_until(settling.due(doubt))
             if await settling.look(doubt):
                 doubts.remove(doubt)
 
-    def _elapsed(self, armed: dict[str, object], tenant: Tenant) -> float:
-        """Seconds since the change may have been sent; 0, and so the whole settle window, when the clock cannot be trusted."""
-        passed = (self._clock.now() - datetime.fromisoformat(str(armed["armed"]))).total_seconds()
-        trusted = passed >= 0 and abs(tenant.clock_skew or 0.0) <= MAX_CLOCK_SKEW
-        return passed if trusted else 0.0
+    async def _elapsed(self, op: OpRecord, tenant: Tenant) -> float:
+        """Seconds since nothing of the op can have been on its way any more, at the least; 0: the whole settle window is ahead.
+
+        That is when it became UNKNOWN: the transmission was over, or a new process found it armed. The time of arming says less
+        than it seems to, because a computer may sleep between arming and sending.
+        """
+        events = await self._journal.events(op.op_id)
+        over = next(event for event in reversed(events) if event["kind"] == OpState.UNKNOWN)
+        passed = (self._clock.now() - datetime.fromisoformat(str(over["utc"]))).total_seconds()
+        now = self._clock.monotonic()
+        since = now - cast(int, over["mono_ns"]) / 1e9
+        # A clock that was set proves nothing. The monotonic one starts with the computer: where it shows less than it did then, the
+        # computer was started since, and at least as long ago as it shows.
+        trusted = abs(tenant.clock_skew or 0.0) <= MAX_CLOCK_SKEW
+        return max(0.0, min(passed, since if since >= 0 else now)) if trusted else 0.0
 
 
 async def close_op(journal: JournalPort, op_id: str, *, applied: bool, by: str, reason: str) -> None:

@@ -24,6 +24,7 @@ from reconcile_app.core.report import PushReport
 from reconcile_app.core.settings import CompareOptions, Limits
 from reconcile_app.core.sheet import Origin
 from reconcile_app.core.sheets import sheets
+from reconcile_app.core.undo import UndoReview
 from reconcile_app.services.comparing import Comparing
 from reconcile_app.services.connections import Connections
 from reconcile_app.services.desk import ConnectionView, PushListener, PushView, RuleEffect, RunView, Suggestion
@@ -62,6 +63,7 @@ class Session:
         self._targets = Targets(connections)
         self._comparing = Comparing(connections, pushes, self._workspace, stores.workspace, stores.snapshots, clock)
         self._reports: dict[str, list[PushReport]] = {}
+        self._recovery_words = ""
 
     # connections -------------------------------------------------------------------------------------------------------------
 
@@ -72,6 +74,14 @@ class Session:
     def connections(self) -> list[ConnectionView]:
         """Every configured connection."""
         return self._connections.views()
+
+    def connection(self, name: str) -> ConnectionView:
+        """One connection.
+
+        Raises:
+            NotFound: there is none of this name.
+        """
+        return self._connections.view(name)
 
     def save_connection(self, name: str, kind: str, values: Mapping[str, str], secrets: Mapping[str, str]) -> None:
         """Add or replace a connection; an empty secret keeps the stored one."""
@@ -89,6 +99,12 @@ class Session:
     async def verify(self, name: str) -> ConnectionView:
         """Run every permission check of a connection."""
         return await self._connections.verify(name)
+
+    async def offers(
+        self, kind: str, values: Mapping[str, str], secrets: Mapping[str, str], name: str = ""
+    ) -> Mapping[str, tuple[str, ...]]:
+        """What a system offers for the settings of a connection to it."""
+        return await self._connections.offers(kind, values, secrets, name)
 
     async def periods(self, billing: str) -> list[Period]:
         """The periods a billing source knows, newest first."""
@@ -256,6 +272,15 @@ class Session:
         self._reports.setdefault(run.run_id, []).append(self._pushes.report(run, plan, view, head))
         return view
 
+    async def review_undo(self, run_id: str, limits: Limits | None = None, customers: Collection[str] = ()) -> UndoReview:
+        """What can be undone of a push, or of the newest push of a comparison; its comparison is put on the desk."""
+        known = any(run.run_id == run_id for run in await asyncio.to_thread(self._stores.workspace.runs))
+        source = run_id if known else await self._pushes.source_of(run_id)
+        run = self._workspace.run
+        if run is None or run.run_id != source:
+            run = await self.open_run(source)
+        return await self._pushes.review_undo(run, run_id, limits or Limits(), customers)
+
     async def stop_push(self) -> None:
         """Stop after the current change."""
         await self._pushes.stop()
@@ -269,12 +294,30 @@ class Session:
         await self._pushes.close_op(op_id, applied, reason)
 
     async def recover(self) -> list[OpRecord]:
-        """Settle what interrupted pushes left; the ops that were found."""
-        return [op for summary in await self._pushes.recover() for op in summary.found]
+        """Settle what interrupted pushes left; the ops that were found, as they are now."""
+        summaries = await self.recover_all()
+        found = {op.op_id for summary in summaries for op in summary.found}
+        return [op for summary in summaries for op in summary.ops if op.op_id in found]
 
     async def recover_all(self) -> list[RecoverySummary]:
         """As ``recover``, with everything that is known about each tenant."""
-        return await self._pushes.recover()
+        summaries = await self._pushes.recover()
+        self._recovery_words = " ".join(summary.words for summary in summaries if summary.words)
+        return summaries
+
+    @property
+    def recovery_words(self) -> str:
+        """What the last recovery came to, in words."""
+        return self._recovery_words
+
+    @property
+    def journal_problems(self) -> tuple[str, ...]:
+        """What is wrong with journals that could not be read when they were last looked at."""
+        return self._pushes.problems
+
+    async def pushed(self) -> list[PushReport]:
+        """What was pushed from the run on the desk and undone, as the journal has it."""
+        return await self._pushes.reports(self._required())
 
     def reports(self, run_id: str) -> list[PushReport]:
         """What was pushed from a run in this session."""
@@ -291,7 +334,8 @@ class Session:
         run, written = self._required(), self._clock.now()
         origin = Origin(operator=self._operator, machine=self._machine, version=self._version, written=written)
         reports = await self._pushes.reports(run) or self.reports(run.run_id)
-        return await asyncio.to_thread(lambda: self._stores.write_workbook(path, sheets(run, reports, origin), written))
+        unread = self._pushes.unread(run)
+        return await asyncio.to_thread(lambda: self._stores.write_workbook(path, sheets(run, reports, origin, unread), written))
 
     # ---------------------------------------------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from reconcile_app.core.evidence import state_to_json
 from reconcile_app.core.journal import OpRecord
 from reconcile_app.core.judge import OpState
 from reconcile_app.core.ports import Clock, LineState, PsaPort
-from reconcile_app.core.verdict import Decision, decide, look_again, refute_refusal, verify
+from reconcile_app.core.verdict import Decision, contradict, decide, look_again, refute_refusal, verify
 from reconcile_app.services import opbook
 from reconcile_app.services.opbook import OpBook
 
@@ -82,6 +82,8 @@ class Settling:
         )
         if now is None or decision.state is OpState.UNKNOWN:
             return doubt.looked >= self._last
+        if await self._book.contradicted(op.op_id):
+            decision = contradict(op.change, doubt.before, now)
         if not settled:
             self.early[op.op_id] = doubt.since + self._window
         await self._record(op, decision, now, settled=settled)

@@ -150,6 +150,16 @@ class JournalFactory(Protocol):
 
         Raises:
             Busy: another process has it open.
+            StorageError: it is damaged, of a newer version, or cannot be written.
+        """
+
+    async def look(self, tenant: str) -> JournalPort:
+        """Open it for reading: the journal itself, or what can be read of one that cannot be used; that one says in ``why`` what is
+        wrong with it, as a ``StorageError``, and refuses to be written.
+
+        Raises:
+            Busy: another process has it open.
+            StorageError: not even a part of it can be read.
         """
 
     def known(self) -> list[str]:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from reconcile_app.core.amounts import format_amount
-from reconcile_app.core.changes import ChangeKind
 from reconcile_app.core.errors import PermissionDenied, PlanRefused, ReconcileError, SideUnreadable, SignInFailed
 from reconcile_app.core.evidence import state_to_json
 from reconcile_app.core.journal import OpRecord
@@ -251,14 +250,14 @@ class Transmitter:
 def _answer(outcome: Outcome) -> Mapping[str, object]:
     return {
         "outcome": outcome.outcome.value, "status": outcome.status, "receipt": outcome.receipt, "message": outcome.message,
-        "answer": outcome.answer[:_MAX_KEPT],
+        "answer": outcome.answer[:_MAX_KEPT], "contradicts": outcome.contradicts,
     }
 
 
 def _why_not(op: OpRecord, baseline: LineState, state: LineState) -> tuple[OpState, str] | None:
     """What the reading right before the write says against it."""
     change = op.change
-    creates = change.kind is ChangeKind.CREATE_LINE
+    creates = change.creates
     if is_done(change, state):
         return OpState.SKIPPED_ALREADY, f"Already {_shown(value_of(change, state))}; nothing to do."
     if creates and state.present:

@@ -1,7 +1,7 @@
 import string
 
-from reconcile_app.core.codes import RC_CODES, render
-from reconcile_app.core.findings import BLOCKS, Kind, Level, Scope, blocks
+from reconcile_app.core.codes import RC_CODES, code_table, render
+from reconcile_app.core.findings import BLOCKS, Code, Kind, Level, Scope, blocks
 
 PLACEHOLDERS = {
     "customer_code",
@@ -56,6 +56,17 @@ def test_what_needs_a_person_says_what_to_do() -> None:
 
 def test_rendering_leaves_blanks_and_keeps_braces_of_values() -> None:
     assert render("{a} {b}", {"a": "{b}"}) == "{b} "
+
+
+def test_what_to_do_is_said_in_the_words_of_the_psa_and_the_texts_stay() -> None:
+    own = {Kind.NO_SKU: Code(id="XX05", level=Level.WARNING, title="no SKU", template="")}
+    table = code_table(own, {"contract": "agreement", "service": "product", "company": "company", "line": "addition"})
+    assert table[Kind.NO_SKU] is own[Kind.NO_SKU]
+    ambiguous, twice = table[Kind.CONTRACT_AMBIGUOUS], table[Kind.SERVICE_DUPLICATED]
+    assert (ambiguous.title, twice.title) == ("several agreements", "product twice")
+    assert ambiguous.resolution == "Choose the agreement that carries these products: Choose agreement…"
+    assert {kind: code.template for kind, code in table.items() if kind in RC_CODES} == {k: c.template for k, c in RC_CODES.items()}
+    assert code_table(own, {"contract": "contract", "line": "contract service"}) == {**RC_CODES, **own}
 
 
 def test_a_kind_that_is_not_listed_blocks_nothing() -> None:

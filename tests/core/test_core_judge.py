@@ -68,7 +68,7 @@ def test_a_send_is_reached_only_from_planned() -> None:
     (408, Shape.ERROR, OutcomeClass.UNKNOWN),
     (409, Shape.ERROR, OutcomeClass.WAIT),
     (409, Shape.OTHER, OutcomeClass.WAIT),
-    (412, Shape.ERROR, OutcomeClass.UNKNOWN),
+    (412, Shape.ERROR, OutcomeClass.WAIT),
     (425, Shape.ERROR, OutcomeClass.UNKNOWN),
     (429, Shape.OTHER, OutcomeClass.WAIT),
     (500, Shape.ERROR, OutcomeClass.UNKNOWN),
@@ -104,7 +104,7 @@ def test_only_the_listed_answers_prove_anything(status: int | None, shape: Shape
         assert status is not None
         assert 200 <= status < 300
     elif outcome is not OutcomeClass.UNKNOWN:
-        assert status in {None, 400, 401, 403, 404, 405, 409, 415, 422, 429}
+        assert status in {None, 400, 401, 403, 404, 405, 409, 412, 415, 422, 429}
 
 
 @pytest.mark.parametrize(("text", "expected"), [

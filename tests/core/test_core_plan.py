@@ -87,8 +87,8 @@ def test_customers_come_in_code_order_and_their_changes_in_the_order_given() -> 
     (change_of(), state(blocked="The contract has ended."), Kind.WRITE_REFUSED, "The contract has ended."),
     (change_of("", 0, 5, kind=ChangeKind.CREATE_LINE), state(2), Kind.CHANGED_MEANWHILE, "The line is there meanwhile, with 2."),
     (change_of("", 0, 5, kind=ChangeKind.CREATE_LINE), state(5), Kind.UNCHANGED, "Already 5; nothing to do."),
-    (change_of("L1", 10, -1), state(), Kind.QUANTITY_NOT_USABLE, "-1 is not a quantity a contract can carry."),
-    (change_of("L1", 10, 1_000_001), state(), Kind.QUANTITY_NOT_USABLE, "1000001 is not a quantity a contract can carry."),
+    (change_of("L1", 10, -1), state(), Kind.QUANTITY_NOT_USABLE, "-1 is not a quantity a line can carry."),
+    (change_of("L1", 10, 1_000_001), state(), Kind.QUANTITY_NOT_USABLE, "1000001 is not a quantity a line can carry."),
     (change_of(day=date(2026, 12, 26)), state(), Kind.CHANGED_MEANWHILE, "The billing period has changed since you compared."),
     (cost_of("L1", 1, 2), state(cost=None), Kind.CHANGED_MEANWHILE, "Was 1 when you compared, is unknown now."),
     (cost_of("L1", 1, 2), state(cost=2), Kind.UNCHANGED, "Already 2; nothing to do."),
@@ -157,6 +157,8 @@ def test_notes_tell_what_the_operator_should_know() -> None:
     )
     (undated,) = plan([change], fresh_of([change], state(pending_quantity=200_000))).changes
     assert undated.notes == ("Somebody planned a change to 20; this comes on top of it.",)
+    (kept,) = plan([change], replace(fresh_of([change], posted), writes=WriteSemantics.SET)).changes
+    assert kept.notes[1] == "Somebody planned a change to 20 on 2027-01-01; this holds until then."
     (cost,) = plan([cost_of()], fresh_of([cost_of()], posted)).changes
     assert cost.notes == ()
 

@@ -182,3 +182,11 @@ def test_how_a_push_ended(states: list[OpState], dropped: int, status: Completio
     ops = ops_of(compared, *states)
     assert status_of(ops, left) is status
     assert told(compared, ops, left)[-1] == ("AT24", f"Billing Process Completed with status {status.value}")
+
+
+def test_an_undo_tells_its_own_lines_only() -> None:
+    compared = run()
+    ops = ops_of(compared, W, W, W, W)
+    log = LOG.check(push_log(compared, ops[:3], (), CODES, "Autotask", AT, undo=True))
+    assert list(log["code"]) == ["AT09", "AT09", "AT09", "AT24"], "nothing was created or removed, and no line was left unticked"
+    assert [kind_of(op, undo=True) for op in ops] == [Kind.QUANTITY_UPDATED] * 3 + [Kind.COST_UPDATED]

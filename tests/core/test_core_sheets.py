@@ -15,6 +15,7 @@ from reconcile_app.core.frames import REJECTED
 from reconcile_app.core.journal import OpRecord
 from reconcile_app.core.judge import OpState
 from reconcile_app.core.push_log import push_log
+from reconcile_app.core.replacing import ending_of, successor_of
 from reconcile_app.core.report import PushReport
 from reconcile_app.core.run import with_decisions
 from reconcile_app.core.settings import CompareOptions
@@ -255,6 +256,27 @@ def test_every_op_has_exactly_one_row() -> None:
         "Verified at": None, "Note": "Read back.", "Row key": "ASP/C1/gone", "Checksum": None,
     }
     assert list(sheet.status) == ["raise", "zero", "add", "equal", None, None]
+
+
+def test_a_replaced_line_stands_in_its_row_and_the_end_of_the_old_one_below() -> None:
+    compared = run()
+    changes = changes_of(compared)
+    quantity, zero = changes["ASP/C174/650", ChangeKind.SET_QUANTITY], changes["BIR/C175/712", ChangeKind.ZERO_LINE]
+    pushed = report(compared, *(
+        op(compared, number, change) for number, change in enumerate([ending_of(quantity), successor_of(quantity), ending_of(zero)])
+    ))
+    rows = records(by_name(compared, pushed)["Changes"])
+    told = [(row["Row key"], row["Change"], row["Before"], row["After"], row["Result"]) for row in rows]
+    assert told == [
+        ("ASP/C174/650", "set quantity", 100_000, 120_000, "written and confirmed"),
+        ("BIR/C175/712", "set to zero", 30_000, 0, "written and confirmed"),
+        ("CED/C176/800", "create line", None, 40_000, "selected, not pushed"),
+        ("CED/C176/712", "set unit cost", 50_000, 50_000, "not selected"),
+        ("ASP/C174/650", "end line", 100_000, 0, "written and confirmed"),
+    ]
+    gap = report(compared, op(compared, 1, ending_of(quantity)), op(compared, 2, successor_of(quantity), OpState.REJECTED))
+    words = column(by_name(compared, gap)["Summary"], "Text")
+    assert "1 line ended without a new one. Look at the sheet Changes for what to make." in words
 
 
 def test_the_unit_cost_beside_a_quantity_has_a_row_of_its_own() -> None:

@@ -17,10 +17,12 @@ from reconcile_app.core.plan import Plan
 from reconcile_app.core.ports import CheckResult, ConnectorSpec, Progress, ProgressSink
 from reconcile_app.core.run import Run
 from reconcile_app.core.settings import CompareOptions, Limits
+from reconcile_app.core.undo import UndoReview
 from reconcile_app.services.desk import ConnectionView, Health, PushListener, PushView, RuleEffect, RunView, Suggestion
 from tests.fakes.plans import open_op, planned_op, sample_change, sample_plan, saved_run
 from tests.fakes.sample_run import CREATED, EARLIER, OPEN_PERIOD, PERIOD, build_run, sample_run
 from tests.fakes.specs import ATRIA, AUTOTASK, checks_of, connection_view
+from tests.fakes.undoing import sample_undo
 
 __all__ = ["ATRIA", "AUTOTASK", "FakeDesk", "open_op", "sample_change", "sample_plan", "saved_run"]
 
@@ -32,6 +34,7 @@ class FakeDesk:
         self.calls: list[tuple[object, ...]] = []
         self.fail: BaseException | None = None
         self.gate: asyncio.Event | None = None
+        self.offered: dict[str, tuple[str, ...]] = {}
         self.push_gate: asyncio.Event | None = None
         self.coming: Run = run or sample_run()
         self.progress: list[Progress] = [
@@ -44,6 +47,9 @@ class FakeDesk:
         self.kept_notes: dict[str, str] = {}
         self.raised: dict[str, str] = {}
         self.secrets_note = ""
+        self.journal_problems: tuple[str, ...] = ()
+        self.recovery_words = ""
+        self.undo_review: UndoReview | None = None
         self._run: Run | None = run
         self._past: list[tuple[str, Run]] = []
         self._future: list[tuple[str, Run]] = []
@@ -90,6 +96,14 @@ class FakeDesk:
             view, checks=checks, checked=CREATED, health=Health.LIMITED if limited else Health.OK,
             words="Connected · can read, cannot change contracts" if limited else "Connected")
         return self._views[name]
+
+    async def offers(
+        self, kind: str, values: Mapping[str, str], secrets: Mapping[str, str], name: str = ""
+    ) -> Mapping[str, tuple[str, ...]]:
+        self._called("offers", kind, dict(values), tuple(secrets), name)
+        if self.gate is not None:
+            await self.gate.wait()
+        return self.offered
 
     def set_health(self, name: str, health: Health, words: str) -> None:
         """Change a light from outside."""
@@ -341,6 +355,13 @@ class FakeDesk:
             ops[place] = replace(op, state=OpState.VERIFIED, quantity_after=op.change.quantity_target)
             stages[op.op_id] = "done"
         return PushView(plan=plan, ops=tuple(ops), stages=stages, calls_left=400, result="finished")
+
+    async def review_undo(self, run_id: str, limits: Limits | None = None, customers: Collection[str] = ()) -> UndoReview:
+        self._called("review_undo", run_id)
+        await asyncio.sleep(0)
+        if self._run is None:
+            self._run = self.coming
+        return self.undo_review or sample_undo()
 
     async def stop_push(self) -> None:
         self._called("stop_push")

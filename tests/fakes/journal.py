@@ -84,7 +84,10 @@ class MemoryJournal:
         plain = json.loads(canonical_json(dict(body)))
         now = self._clock.now()
         self.stored.ops[op_id] = replace(op, state=state, message=message, quantity_after=quantity, updated=now)
-        event = {"op_id": op_id, "epoch": self._epoch, "kind": state.value, "utc": now.isoformat(), "body": plain}
+        event = {
+            "op_id": op_id, "epoch": self._epoch, "kind": state.value, "utc": now.isoformat(),
+            "mono_ns": int(self._clock.monotonic() * 1e9), "body": plain,
+        }
         self.stored.events.append(event)
         self.stored.head = hashlib.sha256(self.stored.head.encode() + canonical_json(event)).hexdigest()
 

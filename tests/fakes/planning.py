@@ -7,6 +7,7 @@ from datetime import date
 from reconcile_app.core.amounts import SCALE
 from reconcile_app.core.changes import Change, ChangeKind
 from reconcile_app.core.plan import Fresh, Plan, draft
+from reconcile_app.core.replacing import with_successors
 from reconcile_app.core.settings import Limits
 from tests.fakes.clock import VirtualClock
 from tests.fakes.psa import FakePsa
@@ -36,10 +37,11 @@ def cost_of(line_id: str = "L1", before: int = 1, target: int = 2, *, customer: 
 
 async def plan_of(
     psa: FakePsa, clock: VirtualClock, changes: Sequence[Change], *, run_id: str = "P1", limits: Limits = NO_LIMITS,
-    whole_units: bool = True,
+    whole_units: bool = True, replaces: bool = False,
 ) -> Plan:
     """A plan made from a fresh reading now."""
-    fresh = Fresh(states=await psa.read_lines(changes), writes=psa.semantics, whole_units=whole_units)
+    states = await psa.read_lines(with_successors(changes) if replaces else changes)
+    fresh = Fresh(states=states, writes=psa.semantics, whole_units=whole_units, replaces=replaces)
     return draft(
         changes, fresh, run_id=run_id, source_run="R1", tenant=psa.fingerprint, psa_kind="autotask", created=clock.now(),
         effective_date=EFFECTIVE, limits=limits, snapshot_sha256="0" * 64,

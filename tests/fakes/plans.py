@@ -11,7 +11,8 @@ from reconcile_app.core.findings import Kind
 from reconcile_app.core.ids import canonical_json, sha256_hex
 from reconcile_app.core.journal import OpRecord
 from reconcile_app.core.judge import OpState
-from reconcile_app.core.plan import Dropped, Plan, PlannedChange, Totals
+from reconcile_app.core.plan import Dropped, Plan, PlannedChange
+from reconcile_app.core.plan_size import Totals
 from reconcile_app.core.ports import Budget, LineState
 from reconcile_app.services.desk import RunView
 from tests.fakes.sample_run import CREATED, EFFECTIVE, PERIOD, sample_run

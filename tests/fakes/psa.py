@@ -82,15 +82,17 @@ class Line:
     service_id: str
     cost: int
     rows: list[EvidenceItem] = field(default_factory=list)
+    ended: date | None = None
 
 
 class FakePsa:
     """Implements ``core.ports.PsaPort`` as far as pushing needs it.
 
     ``writes`` are the faults of the next writes, one each; without one a write succeeds. ``reads`` are the errors of the next
-    readings of a line (None: succeeds). ``on_access`` is called before every request with its name, so that another user can act at
-    any moment. ``blocked`` maps line ids to why they may not be written. ``gate`` holds every
-    write back until it is set. ``in_place``: a change on the first day of a row keeps the row's id, and only a note tells of it.
+    readings of a line (None: succeeds). ``on_access`` is called before every request with its name, so that another user can act
+    at any moment. ``blocked`` maps line ids to why they may not be written. ``gate`` holds every write back until it is set.
+    ``whole`` maps line ids to why they are changed in place where lines are replaced. ``in_place``: a change on the first day of a
+    row keeps the row's id, and only a note tells of it.
     """
 
     def __init__(self, clock: Clock, *, semantics: WriteSemantics = WriteSemantics.DELTA, in_place: bool = False) -> None:
@@ -104,6 +106,7 @@ class FakePsa:
         self.renewals: deque[ReconcileError | None] = deque()
         self.on_access: Callable[[str], None] = lambda name: None
         self.blocked: dict[str, str] = {}
+        self.whole: dict[str, str] = {}
         self.attribution = ""
         self.fingerprint = "tenant-1"
         self.clock_skew: float | None = 0.5
@@ -229,14 +232,15 @@ class FakePsa:
         return self._state(change)
 
     def prepare(self, change: Change, state: LineState) -> PreparedWrite:
-        if not is_whole(change.delta):
-            raise PlanRefused("Whole units only.")
+        if not is_whole(change.delta) or state.unmet:
+            raise PlanRefused("Whole units only.", state.unmet)
         body: dict[str, object] = {"line": change.line_id, "contract": change.contract_id, "service": change.service_id}
         if change.kind is ChangeKind.SET_UNIT_COST:
             body["cost"] = change.unit_cost_target
         else:
             delta = change.quantity_target - state.quantity
             body |= {"change": delta, "to": change.quantity_target, "from": change.effective_date.isoformat()}
+            body |= {"ends": change.kind is ChangeKind.CANCEL_LINE, "cost_of_new": change.unit_cost_target or state.takes_over}
         return PreparedWrite(method="POST", path=f"contracts/{change.contract_id}", body=json.dumps(body).encode())
 
     async def write(self, prepared: PreparedWrite) -> Outcome:
@@ -285,10 +289,12 @@ class FakePsa:
         day = date.fromisoformat(body["from"])
         if line is None:
             # As the real thing does: a line that is not found is created.
-            line = Line(line_id=f"new-{self._new_id()}", contract_id=body["contract"], service_id=body["service"], cost=0)
+            cost = int(body["cost_of_new"] or 0)
+            line = Line(line_id=f"new-{self._new_id()}", contract_id=body["contract"], service_id=body["service"], cost=cost)
             self.lines_by_id[line.line_id] = line
         absolute = self.semantics is WriteSemantics.SET
         delta = body["to"] - self._on(line, day) if absolute else body["change"]
+        line.ended = day if body["ends"] else line.ended
         self._change(line.line_id, delta, day, actor, prepared.body_sha256)
 
     async def renew(self) -> None:
@@ -317,6 +323,13 @@ class FakePsa:
             self._in_flight -= 1
 
     def _state(self, change: Change) -> LineState:
+        if change.kind is ChangeKind.REPLACE_LINE:
+            old = self.lines_by_id[change.replaces]
+            unmet = "" if old.ended == change.effective_date else f"{old.line_id} does not end on {change.effective_date}."
+            return replace(self._line_state(change), takes_over=str(old.cost), unmet=unmet)
+        return replace(self._line_state(change), in_place=self.whole.get(change.line_id, ""))
+
+    def _line_state(self, change: Change) -> LineState:
         found = self._find(change)
         of_contract = [line for line in self.lines_by_id.values() if line.contract_id == change.contract_id]
         neighbours = hashlib.sha256(repr(sorted(
@@ -338,6 +351,7 @@ class FakePsa:
         return [
             line for line in self.lines_by_id.values()
             if (line.contract_id, line.service_id) == (change.contract_id, change.service_id)
+            and line.ended is None and line.line_id != change.replaces
         ]
 
 

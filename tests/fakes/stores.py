@@ -1,6 +1,6 @@
 """Everything that is kept on this computer, in memory, with the rules of the real thing."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -177,18 +177,42 @@ def _text(frame: pd.DataFrame) -> str:
     return str(frame.to_csv(index=False))
 
 
+class Remains(MemoryJournal):
+    """What can be read of a journal that cannot be used."""
+
+    def __init__(self, clock: Clock, stored: Stored, why: StorageError) -> None:
+        super().__init__(clock, stored)
+        self.why = why
+
+
 @dataclass
 class MemoryJournals:
-    """Implements ``JournalFactory``. ``opened`` are all journals that were handed out."""
+    """Implements ``JournalFactory``. ``opened`` are all journals that were handed out.
+
+    ``broken`` are journals that cannot be used, with the reason; of those in ``lost`` nothing can be read either.
+    ``boundary`` is called around every commit and may raise.
+    """
 
     clock: Clock
     stored: dict[str, Stored] = field(default_factory=dict)
     opened: list[MemoryJournal] = field(default_factory=list)
+    broken: dict[str, StorageError] = field(default_factory=dict)
+    lost: set[str] = field(default_factory=set)
+    boundary: Callable[[str], None] | None = None
 
     async def __call__(self, tenant: str) -> MemoryJournal:
-        journal = MemoryJournal(self.clock, self.stored.setdefault(tenant, Stored()))
+        if tenant in self.broken:
+            raise self.broken[tenant]
+        journal = MemoryJournal(self.clock, self.stored.setdefault(tenant, Stored()), boundary=self.boundary)
         self.opened.append(journal)
         return journal
+
+    async def look(self, tenant: str) -> MemoryJournal:
+        if tenant not in self.broken:
+            return await self(tenant)
+        if tenant in self.lost:
+            raise self.broken[tenant]
+        return Remains(self.clock, self.stored[tenant], self.broken[tenant])
 
     def known(self) -> list[str]:
         return list(self.stored)

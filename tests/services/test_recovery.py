@@ -1,12 +1,14 @@
 """Recovery after a crash: settles by reading, sends nothing, and doing it twice changes nothing."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
 from reconcile_app.core.errors import WrongUse
 from reconcile_app.core.judge import OpState
 from reconcile_app.services.recovery import Recovery, RecoverySummary, close_op
+from tests.fakes.clock import VirtualClock
 from tests.fakes.journal import Crash
 from tests.fakes.planning import change_of
 from tests.fakes.psa import Fault, Late, unreachable
@@ -71,7 +73,7 @@ async def test_every_moment(moment: str, faults: list[Fault | Late], state: OpSt
 
 async def test_what_was_found_and_what_became_of_it_in_words() -> None:
     summary = await recover(await crashed("before APPLIED"))
-    assert summary.words == "The last push was interrupted: 1 done, 2 not sent or without effect."
+    assert summary.words == "The last push was interrupted: 1 done, 2 not sent."
     assert [op.state for op in summary.found] == [OpState.ARMED, OpState.PLANNED, OpState.PLANNED]
     assert summary.open == ()
 
@@ -94,16 +96,35 @@ async def test_lines_for_a_person_are_told_without_asking_the_psa() -> None:
     assert bench.psa.requests == []
 
 
-async def test_the_settle_window_counts_from_the_arming() -> None:
-    bench = await crashed("after arm")
+async def test_the_settle_window_counts_from_the_end_of_the_transmission() -> None:
+    bench = await crashed("after UNKNOWN", Fault.LOST_BEFORE)
     bench.clock.advance(100)
     await recover(bench)
     assert bench.clock.waits == [20.0, 60.0]
     assert bench.states()[0] is OpState.NOT_APPLIED
 
 
-async def test_after_a_long_time_one_look_is_enough() -> None:
+async def test_a_change_found_armed_has_the_whole_window_ahead() -> None:
     bench = await crashed("after arm")
+    bench.clock.advance(86_400)
+    await recover(bench)
+    assert sum(bench.clock.waits) == 180.0
+
+
+async def test_a_second_recovery_goes_on_with_the_window_of_the_first() -> None:
+    bench = await crashed("after arm")
+    bench.journal.boundary = crash_at("after UNKNOWN")
+    with pytest.raises(Crash):
+        await recover(bench)
+    bench.journal.boundary = lambda name: None
+    bench.journal = bench.journal.reopen()
+    bench.clock.advance(100)
+    await recover(bench)
+    assert sum(bench.clock.waits) == 80.0
+
+
+async def test_after_a_long_time_one_look_is_enough() -> None:
+    bench = await crashed("after UNKNOWN", Fault.LOST_BEFORE)
     bench.clock.advance(86_400)
     await recover(bench)
     assert bench.psa.requests == ["tenant", "read"]
@@ -111,12 +132,27 @@ async def test_after_a_long_time_one_look_is_enough() -> None:
 
 @pytest.mark.parametrize(("skew", "back"), [(400.0, 0.0), (0.0, -3_600.0)])
 async def test_a_clock_nobody_can_trust_means_the_whole_window(skew: float, back: float) -> None:
-    bench = await crashed("after arm")
+    bench = await crashed("after UNKNOWN", Fault.LOST_BEFORE)
     bench.clock.advance(100)
     bench.clock.suspend(back)
     bench.psa.clock_skew = skew
     await recover(bench)
     assert sum(bench.clock.waits) == 180.0
+
+
+async def test_a_clock_that_was_set_forward_shortens_no_window() -> None:
+    bench = await crashed("after UNKNOWN", Fault.LOST_BEFORE)
+    bench.clock.suspend(290)
+    await recover(bench)
+    assert sum(bench.clock.waits) == 180.0
+
+
+async def test_after_a_restart_of_the_computer_its_new_time_counts() -> None:
+    bench = await crashed("after UNKNOWN", Fault.LOST_BEFORE)
+    bench.clock = VirtualClock(bench.clock.now() + timedelta(seconds=3_600), monotonic=70.0)
+    bench.psa.clock = bench.clock
+    await recover(bench)
+    assert sum(bench.clock.waits) == 110.0
 
 
 async def test_several_lines_share_the_window() -> None:
@@ -146,7 +182,7 @@ async def test_without_the_psa_lines_stay_locked_and_nothing_is_lost() -> None:
     summary = await recover(bench)
     assert bench.states() == [OpState.UNKNOWN, OpState.CANCELLED, OpState.CANCELLED]
     assert summary.words == (
-        "The last push was interrupted: 1 being checked, 2 not sent or without effect. "
+        "The last push was interrupted: 1 being checked, 2 not sent. "
         "The lines cannot be checked now: Cannot reach the PSA."
     )
     bench.psa.tenant_error = None

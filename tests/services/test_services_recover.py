@@ -115,13 +115,15 @@ async def test_what_is_not_open_cannot_be_closed() -> None:
 async def test_recovery_settles_by_reading_and_remembers_what_was_written() -> None:
     desk = await interrupted()
     found = await desk.session.recover()
-    assert [op.state for op in found] == [OpState.ARMED, OpState.PLANNED]
+    assert [op.state for op in found] == [OpState.CONFIRMED_BY_STATE, OpState.CANCELLED], "told as they are now"
+    assert desk.session.recovery_words == "The last push was interrupted: 1 done, 1 not sent."
     assert "write" not in desk.psa.requests
     ops = desk.journals.stored["tenant-1"].ops.values()
     assert [op.state for op in ops] == [OpState.CONFIRMED_BY_STATE, OpState.CANCELLED]
     assert [(push.line_id, push.quantity) for push in desk.workspace.kept_pushes] == [("L-ASP-650", 120_000)]
     assert desk.session.runs()[0].result == "finished"
     assert await desk.session.recover() == []
+    assert desk.session.recovery_words == ""
     assert desk.everything_released()
 
 
@@ -289,3 +291,27 @@ async def test_while_another_program_pushes_the_excel_log_tells_of_this_session(
 async def test_without_a_comparison_there_is_no_excel_log() -> None:
     with pytest.raises(NotFound):
         await Office().session.export(Path("x.xlsx"))
+
+
+# a push whose account was lost -------------------------------------------------------------------------------------------------
+
+
+async def test_a_push_that_ended_before_its_account_was_kept_is_accounted_for_at_the_next_start() -> None:
+    desk = office()
+    run = await desk.compare()
+    assert (await desk.push()).result == "finished"
+    kept, commits = copy.deepcopy(desk.workspace.kept_pushes), len(desk.psa.commits())
+    desk.workspace.kept_pushes.clear()
+    desk.workspace.set_result(run.run_id, "compared")
+    desk.new_session()
+    assert await desk.session.recover() == []
+    assert desk.workspace.kept_pushes == kept
+    assert desk.workspace.run(run.run_id).result == "finished"
+    assert len(desk.psa.commits()) == commits == 2
+
+
+async def test_a_journal_without_any_push_has_nothing_to_account_for() -> None:
+    desk = office()
+    await desk.journals("tenant-1")
+    assert await desk.session.recover() == []
+    assert not desk.workspace.kept_pushes
