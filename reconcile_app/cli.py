@@ -15,7 +15,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from reconcile_app import __version__
+from reconcile_app import __version__, cli_workspace
 from reconcile_app.cli_output import Output
 from reconcile_app.core.errors import ReconcileError, WrongUse
 
@@ -31,11 +31,10 @@ program = typer.Typer(
 )
 connections_commands = typer.Typer(help="List, add, remove and verify connections.", no_args_is_help=True)
 runs_commands = typer.Typer(help="List and show saved runs.", no_args_is_help=True)
-workspace_commands = typer.Typer(help="The workspace database: mappings, ticks and the list of runs.", no_args_is_help=True)
 sandbox_commands = typer.Typer(help="The simulators: sample data, training and tests.", no_args_is_help=True)
 program.add_typer(connections_commands, name="connections")
 program.add_typer(runs_commands, name="runs")
-program.add_typer(workspace_commands, name="workspace")
+program.add_typer(cli_workspace.commands, name="workspace")
 program.add_typer(sandbox_commands, name="sandbox")
 
 JsonFile = Annotated[str | None, typer.Option("--json", metavar="FILE", help="Write JSON to this file; - is standard output.")]
@@ -92,12 +91,15 @@ def demo(
     context: typer.Context,
     headless: Annotated[bool, typer.Option(help="Compare, push and export without a window.")] = False,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the Excel log goes.")] = Path("demo-out"),
+    psa: Annotated[str, typer.Option(metavar="KIND", help="With --headless: autotask or connectwise; default: the first.")] = "",
 ) -> int:
     """The whole job against the sandbox."""
     if headless:
         from reconcile_app.demo import run_headless
 
-        return _wait(run_headless(out, Output()))
+        return _wait(run_headless(out, Output(), psa))
+    if psa:
+        raise WrongUse("--psa goes with --headless.", next_step="In the window choose the connection at the top.")
     from reconcile_app.opening import open_window
 
     return open_window(context.obj, sample=True)
@@ -150,7 +152,7 @@ def connections_list(context: typer.Context, json_file: JsonFile = None) -> int:
 def connections_add(
     context: typer.Context,
     name: str,
-    kind: Annotated[str, typer.Option(help="atria, autotask …")],
+    kind: Annotated[str, typer.Option(help="atria, autotask, connectwise …")],
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="A setting; may be given several times.")
     ] = None,
@@ -222,6 +224,13 @@ def connections_verify(context: typer.Context, name: str, json_file: JsonFile = 
     return 1 if any(check.result is CheckResult.MISSING for check in view.checks) else 0
 
 
+@connections_commands.command("offers")
+def connections_offers(context: typer.Context, name: str, json_file: JsonFile = None) -> int:
+    """What the system offers for settings of a connection, such as names to choose from."""
+    from reconcile_app.cli_offers import offers_job
+    return _wait(offers_job(context.obj, Output(json_file), name))
+
+
 @program.command()
 def periods(context: typer.Context, billing: Annotated[str, typer.Option(metavar="NAME")], json_file: JsonFile = None) -> int:
     """The billing periods that the source knows, newest first."""
@@ -241,7 +250,7 @@ def compare(
     psa: Annotated[str, typer.Option(metavar="NAME", help="The PSA.")],
     period: Annotated[str, typer.Option(help="Previous, Current or YYYY-MM-DD.")] = "Previous",
     customers: Annotated[str, typer.Option(metavar="A,B", help="Customer codes; empty: all.")] = "",
-    allow_create: Annotated[bool, typer.Option("--allow-create", help="Create missing contract lines.")] = False,
+    allow_create: Annotated[bool, typer.Option("--allow-create", help="Create missing lines.")] = False,
     prorated: Annotated[bool, typer.Option("--prorated", help="Changes take effect today.")] = False,
     overwrite_cost: Annotated[
         bool, typer.Option("--overwrite-cost", help="Write the unit cost together with the quantity.")
@@ -282,6 +291,21 @@ def push(
 
 
 @program.command()
+def undo(
+    context: typer.Context,
+    run: Annotated[str, typer.Option(metavar="ID", help="The run whose newest push is undone, or one push by its id.")],
+    customers: Annotated[str, typer.Option(metavar="A,B", help="Only these customers.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Write without asking.")] = False,
+    json_file: JsonFile = None,
+    xlsx: XlsxFile = None,
+) -> int:
+    """Take a finished push back, as far as nobody touched its lines since; without --yes only say what would be done."""
+    from reconcile_app.cli_undo import undo_job
+
+    return _wait(undo_job(context.obj, Output(json_file), run, _codes(customers), yes, xlsx))
+
+
+@program.command()
 def recover(context: typer.Context, json_file: JsonFile = None) -> int:
     """Settle what an interrupted push left in doubt. Writes nothing to the PSA."""
     from reconcile_app.cli_jobs import recover_job
@@ -311,18 +335,6 @@ def export(context: typer.Context, file: Path, run: Annotated[str, typer.Option(
     from reconcile_app.cli_jobs import export_job
 
     return _wait(export_job(context.obj, Output(), run, file))
-
-
-@workspace_commands.command("set-aside")
-def workspace_set_aside(context: typer.Context) -> int:
-    """Move a damaged workspace out of the way; the next start makes an empty one."""
-    from reconcile_app.composition import Composition
-
-    aside = Composition(context.obj).set_workspace_aside()
-    output = Output()
-    output.line(f"The damaged workspace is now {aside}.")
-    output.line("The next start makes an empty one. Connections, secrets and the journals of pushes are untouched.")
-    return 0
 
 
 @sandbox_commands.command("serve")

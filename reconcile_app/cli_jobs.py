@@ -1,4 +1,4 @@
-"""The jobs of the command line: compare, push, recover, runs, export."""
+"""The jobs of the command line: compare, push, recover, runs, export. The undo has a module of its own."""
 
 from __future__ import annotations
 
@@ -131,14 +131,14 @@ async def push_job(
             "Nothing was sent.", "A push without a window needs --yes.", next_step="Look at the lines above, then add --yes."
         )
     try:
-        view = await session.push(plan, str(plan.totals.lines), lambda view: _tell(output, view))
+        view = await session.push(plan, str(plan.totals.lines), lambda view: tell_progress(output, view))
     except PlanRefused as refused:
         return _refused(output, session, run, refused)
     output.json(_pushed_json(run, plan, session.reports(run.run_id)[-1]))
-    _print_view(output, view)
+    print_view(output, view)
     if xlsx is not None:
         output.line(f"Excel log: {await session.export(xlsx)}")
-    return _push_status(view, plan)
+    return push_status(view, plan)
 
 
 async def _ticked(session: Session, run: Run, select: str, customers: Sequence[str], include_zero: bool) -> Run:
@@ -232,16 +232,29 @@ def _print_plan(output: Output, plan: Plan) -> None:
     )
     for drop in plan.dropped:
         output.line(f"Left out: {drop.change.customer_code} {drop.change.service_name or drop.change.sku}: {drop.reason}")
+    print_calls(output, plan)
+
+
+def print_calls(output: Output, plan: Plan) -> None:
+    """How many calls the plan needs and how many are left, before anything is sent."""
+    needed = f"Needs about {plan.calls_needed} calls"
+    if plan.budget is None:
+        output.line(f"{needed}; this PSA does not tell how many are left.")
+    else:
+        left = plan.budget
+        output.line(f"{needed}; {left.remaining} are left for this program in the current {left.window_minutes} minutes.")
     for text in plan.warnings:
         output.note(text)
 
 
-def _tell(output: Output, view: PushView) -> None:
+def tell_progress(output: Output, view: PushView) -> None:
+    """How far a push is."""
     done = sum(op.state is not OpState.PLANNED for op in view.ops)
     output.moving(f"{done} of {len(view.ops)} changes")
 
 
-def _print_view(output: Output, view: PushView) -> None:
+def print_view(output: Output, view: PushView) -> None:
+    """What came of each change, and of the whole."""
     output.progress_done()
     output.table(("Customer", "Service", "Before", "After", "Read back", "Result"), [_op_row(op) for op in view.ops])
     output.line(view.message)
@@ -261,7 +274,8 @@ def _op_row(op: OpRecord) -> tuple[str, ...]:
     )
 
 
-def _push_status(view: PushView, plan: Plan) -> int:
+def push_status(view: PushView, plan: Plan) -> int:
+    """0 all is well, 1 something needs a person, 4 nothing was sent."""
     if view.result == "refused":
         return 4
     return 0 if all(op.state in _SETTLED_WELL for op in view.ops) and not plan.dropped else 1
@@ -328,9 +342,14 @@ def list_runs(data_dir: Path | None, output: Output) -> int:
 
 async def show_run(data_dir: Path | None, output: Output, run_id: str) -> int:
     """A saved run as it was."""
-    run = await Composition(data_dir).session.open_run(run_id)
+    session = Composition(data_dir).session
+    run = await session.open_run(run_id)
     output.json(compare_json(run))
     print_run(output, run)
+    for report in await session.pushed():
+        output.line(f"{report.kind} ({report.push_id}): {report.result}, by {report.operator}")
+    for problem in session.journal_problems:
+        output.note(problem)
     return 0
 
 

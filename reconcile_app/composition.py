@@ -25,6 +25,16 @@ from reconcile_app.storage.journal import Journals
 from reconcile_app.storage.locks import TenantLocks
 from reconcile_app.storage.logs import LogFiles, start_logging
 from reconcile_app.storage.paths import DataPaths
+from reconcile_app.storage.retention import (
+    Keeping,
+    LetGo,
+    delete_everything,
+    let_go_of_pushes,
+    let_go_of_runs,
+    read_keeping,
+    runs_with_open_changes,
+    write_keeping,
+)
 from reconcile_app.storage.secrets import SecretStore
 from reconcile_app.storage.snapshots import Snapshots
 from reconcile_app.storage.store import WorkspaceStore
@@ -77,11 +87,10 @@ class Composition:
             learned=self._keep_out_of_log,
         )
         snapshots = Snapshots(self.paths.runs_dir)
-        locks = TenantLocks(self.paths.locks_dir, name=self.operator, machine=self.machine, clock=self.clock)
         pushes = Pushes(
             connections,
             Journals(self.paths, self.clock),
-            locks,
+            self._tenant_locks(),
             self.store,
             snapshots,
             self.clock,
@@ -103,6 +112,47 @@ class Composition:
         except WorkspaceDamaged:
             return set_aside(self.paths.workspace_db, self.clock.now())
         raise WrongUse("The workspace is not damaged.", "It was left where it is.", next_step="Go on working.")
+
+    def tidy(self, months: int | None = None, days: int | None = None) -> tuple[Keeping, LetGo]:
+        """Delete runs, fetched data and pushes that became too old; what is not settled stays.
+
+        Args:
+            months: keep runs and pushes for so long from now on; as before when left out.
+            days: the same for what runs fetched.
+
+        Raises:
+            SettingsError: a number that cannot be used, or a damaged setting; nothing was deleted.
+            Busy: somebody is pushing; journals before that one are done.
+            StorageError: something could not be deleted.
+        """
+        kept = read_keeping(self.paths.keeping_file)
+        keeping = Keeping(
+            journal_months=kept.journal_months if months is None else months,
+            snapshot_days=kept.snapshot_days if days is None else days,
+        )
+        if keeping != kept:
+            write_keeping(self.paths.keeping_file, keeping)
+        now = self.clock.now()
+        open_runs = runs_with_open_changes(self.paths)
+        gone = let_go_of_runs(self.store, Snapshots(self.paths.runs_dir), keeping, now, open_runs)
+        pushes = let_go_of_pushes(self.paths, self._tenant_locks(), keeping, now).pushes
+        return keeping, LetGo(snapshots=gone.snapshots, runs=gone.runs, pushes=pushes)
+
+    def delete_everything(self, *, open_ones_too: bool = False) -> None:
+        """Delete every file and every secret of this installation; nothing of it can be brought back.
+
+        Raises:
+            WrongUse: a change is not settled; nothing was deleted.
+            Busy: somebody is pushing; nothing was deleted.
+            SecretsUnavailable, StorageError: see ``retention.delete_everything``.
+        """
+        views = self.session.connections()
+        fields = {view.connection.name: [each.name for each in view.spec.fields if each.secret] for view in views}
+        self.close()
+        delete_everything(self.paths, self._tenant_locks(), self._secrets, fields, open_ones_too=open_ones_too)
+
+    def _tenant_locks(self) -> TenantLocks:
+        return TenantLocks(self.paths.locks_dir, name=self.operator, machine=self.machine, clock=self.clock)
 
     def _keep_out_of_log(self, secrets: Iterable[Secret]) -> None:
         self._known.update(secret.reveal() for secret in secrets)

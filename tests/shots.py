@@ -79,6 +79,11 @@ class Photographer:
         await self.take("push-running", still=False)
         await _until(lambda: bool(self._pushes and self._pushes[-1].result))
         await self.take("push-result")
+        await _until(lambda: not controller.pushing)
+        assert window.push.result is not None
+        window.push.result.undo.click()
+        await _until(lambda: window.push.undo is not None)
+        await self.take("undo-review")
 
     async def take(self, name: str, *, still: bool = True) -> None:
         """A picture of the window once it has come to rest."""

@@ -7,7 +7,7 @@ Types of the desk are imported for annotations only, so that pandas is not loade
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -116,6 +116,10 @@ class Controller(Margin):
         self.select_usual(next(iter(await self.runs()), None))
         self.connections_changed.emit()
 
+    async def offers(self, kind: str, values: dict[str, str], secrets: dict[str, str], name: str) -> Mapping[str, tuple[str, ...]]:
+        """What a system offers for the settings of a connection. Raises what the desk raises, for the form to show."""
+        return await self._desk.offers(kind, values, secrets, name)
+
     async def remove_connection(self, name: str) -> None:
         """Delete a connection with its secrets, mappings and runs. Raises what the desk raises."""
         await asyncio.to_thread(self._desk.remove_connection, name)
@@ -216,6 +220,24 @@ class Controller(Margin):
     def open_run(self, run_id: str) -> None:
         """Open a saved run as it was."""
         self.tasks.start(self._change(lambda: self._desk.open_run(run_id), "Opening the run", ""), "open run")
+
+    def review_undo(self, run_id: str, limits: Limits | None = None) -> None:
+        """See what can be undone of a push, or of the newest push of a run; ``undo_ready`` brings it, with its run on the desk."""
+        if not self.tasks.running("review"):
+            self.tasks.start(self._review_undo(run_id, limits), "review")
+
+    async def _review_undo(self, run_id: str, limits: Limits | None) -> None:
+        words = "Reading the pushed lines again"
+        before = self._desk.run
+        self._set_busy(words, True)
+        try:
+            async with self._turn:
+                review = await self._desk.review_undo(run_id, limits)
+        finally:
+            self._set_busy(words, False)
+            if self._desk.run is not before:
+                self.run_changed.emit(self._desk.run)
+        self.undo_ready.emit(review)
 
     def ask_evidence(self, row_key: str) -> None:
         """Read the users behind a row; ``evidence_ready`` brings them."""

@@ -81,17 +81,17 @@ class Inquiry(QObject):
 
     def codes(self) -> dict[str, Code]:
         """Code id → code, of the PSA of the current run and of this program."""
-        return {code.id: code for table in self._code_tables() for code in table.values()}
+        return {code.id: code for code in self._code_table().values()}
 
     def kinds(self) -> dict[str, Kind]:
         """Code id → kind of finding, for the same codes."""
-        return {code.id: kind for table in self._code_tables() for kind, code in table.items()}
+        return {code.id: kind for kind, code in self._code_table().items()}
 
-    def _code_tables(self) -> list[CodeTable]:
+    def _code_table(self) -> CodeTable:
         from reconcile_app.core.codes import RC_CODES
 
         psa = self.psa_spec
-        return [psa.codes, RC_CODES] if psa is not None else [RC_CODES]
+        return psa.every_code if psa is not None else RC_CODES
 
     @property
     def psa_spec(self) -> ConnectorSpec | None:

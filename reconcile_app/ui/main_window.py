@@ -182,6 +182,7 @@ class MainWindow(QMainWindow):
 
         page = HistoryPage(self._controller, self._theme)
         page.run_opened.connect(self._open_run)
+        page.undo_requested.connect(self.push.start_undo)
         return page
 
     def _make_connections(self) -> QWidget:

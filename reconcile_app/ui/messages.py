@@ -53,6 +53,8 @@ CHANGE_WORDS: dict[ChangeKind, str] = {
     ChangeKind.ZERO_LINE: "set to zero",
     ChangeKind.CREATE_LINE: "create line",
     ChangeKind.SET_UNIT_COST: "set unit cost",
+    ChangeKind.CANCEL_LINE: "end line",
+    ChangeKind.REPLACE_LINE: "replace line",
 }
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")

@@ -38,6 +38,10 @@ class Pushing(Inquiry):
     """PushView."""
     plan_ready = Signal(object)
     """Plan, after ``review``."""
+    undo_ready = Signal(object)
+    """UndoReview, after ``review_undo``."""
+    journals_changed = Signal(object)
+    """tuple[str, ...]: what is wrong with journals that cannot be used, in sentences; mostly nothing."""
 
     def __init__(self, desk: Desk, parent: QObject | None, operator: str, today: Callable[[], date] | None) -> None:
         super().__init__(desk, parent, operator, today)
@@ -103,6 +107,17 @@ class Pushing(Inquiry):
 
     async def _refresh_open_ops(self) -> None:
         self.open_ops_changed.emit(await self._desk.open_ops())
+        self.journals_changed.emit(self._desk.journal_problems)
+
+    @property
+    def journal_problems(self) -> tuple[str, ...]:
+        """What is wrong with journals that cannot be used, in sentences."""
+        return self._desk.journal_problems
+
+    @property
+    def recovery_words(self) -> str:
+        """What the last recovery came to, in a sentence or two."""
+        return self._desk.recovery_words
 
     def close_op(self, op_id: str, applied: bool, reason: str) -> None:
         """A person decides what became of an op."""

@@ -35,6 +35,11 @@ class StartingDesk:
         """Nothing to tell."""
         return ""
 
+    @property
+    def journal_problems(self) -> tuple[str, ...]:
+        """No journal was looked at."""
+        return ()
+
     def specs(self) -> tuple[Any, ...]:
         """No connectors are loaded."""
         return ()

@@ -57,9 +57,9 @@ class Installation:
         assert "Traceback" not in done.stderr, done.stderr
         return Done(done.returncode, done.stdout, done.stderr)
 
-    def compare(self, *arguments: str, status: int = 0) -> Any:
+    def compare(self, *arguments: str, psa: str = "autotask", status: int = 0) -> Any:
         """A comparison as JSON."""
-        done = self.run("compare", "--billing", "atria", "--psa", "autotask", "--json", "-", *arguments)
+        done = self.run("compare", "--billing", "atria", "--psa", psa, "--json", "-", *arguments)
         assert done.status == status, done.err
         return done.json
 

@@ -24,6 +24,7 @@ from reconcile_app.services.desk import PushView
 from reconcile_app.services.session import Session
 from reconcile_app.storage.secrets import SecretStore
 from tests.fakes.clock import VirtualClock
+from tests.fakes.world_clock import WorldClock
 
 NOW = datetime(2026, 12, 3, 12, tzinfo=UTC)
 """The closed period is 26 October to 25 November 2026; changes take effect on 26 November."""
@@ -48,14 +49,23 @@ class Bench:
         folder: where its data folder goes.
         scenario: as for ``Sandbox``.
         secrets: the store of secrets; one in memory that holds the sandbox's when left out.
+        psa: the kind of PSA, which is also the name of its connection.
+        one_time: the program goes by the time of the sandbox's world, so that what is late there comes while the program waits.
     """
 
     def __init__(
-        self, folder: Path, scenario: str | Callable[[World], None] = "demo", *, secrets: SecretStore | None = None
+        self,
+        folder: Path,
+        scenario: str | Callable[[World], None] = "demo",
+        *,
+        secrets: SecretStore | None = None,
+        psa: str = "autotask",
+        one_time: bool = False,
     ) -> None:
+        self.psa = psa
         self.folder = folder / "data"
-        self.clock = VirtualClock(NOW)
-        self.box = Sandbox(scenario, seed=1, now=NOW, ticking=False)
+        self.box = Sandbox(scenario, seed=1, now=NOW, psas=(psa,), ticking=False)
+        self.clock = WorldClock(self.box) if one_time else VirtualClock(NOW)
         self._given = secrets
         self._composition: Composition | None = None
 
@@ -71,6 +81,12 @@ class Bench:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.shut()
         self.box.stop()
+
+    @property
+    def program(self) -> Composition:
+        """The program as it is started now."""
+        assert self._composition is not None
+        return self._composition
 
     def shut(self) -> None:
         """End the program; its files are let go."""
@@ -114,7 +130,7 @@ class Bench:
 
     async def compare(self, **options: Any) -> Run:
         """A comparison with these options."""
-        return await self.session.compare("atria", "autotask", CompareOptions(**options), lambda progress: None)
+        return await self.session.compare("atria", self.psa, CompareOptions(**options), lambda progress: None)
 
     async def select(self, *keys: str) -> Run:
         """Tick exactly these rows."""

@@ -1,5 +1,6 @@
 """Codes of what is written, refused, left out or left open; the sandbox's ledger is the judge of what really happened."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -90,6 +91,7 @@ async def test_a_creation_that_autotask_refuses_is_told_with_its_words(bench: Be
     assert [entry["kind"] for entry in bench.ledger()] == ["adjustment"]
 
 
+@pytest.mark.fault("F-33", "W", "before")
 async def test_a_right_that_was_taken_away_refuses_the_write(bench: Bench) -> None:
     run = await bench.compare()
     bench.control("autotask", "switch", missing_permission="403")
@@ -109,6 +111,7 @@ async def test_a_right_that_was_taken_away_refuses_the_write(bench: Bench) -> No
     assert bench.ledger() == []
 
 
+@pytest.mark.fault("F-41", "W", "after")
 async def test_another_users_change_after_our_push_is_told(bench: Bench) -> None:
     run = await bench.compare()
     row = row_of(run, "ASP", "602")
@@ -130,6 +133,7 @@ async def test_another_users_change_after_our_push_is_told(bench: Bench) -> None
     assert (row["status"], row["selectable"], row["selected"]) == ("lower", True, True)
 
 
+@pytest.mark.fault("F-41", "W", "before")
 async def test_a_line_that_changed_before_the_review_is_left_out(bench: Bench) -> None:
     run = await bench.compare()
     changed, steady = row_of(run, "CANTER", "605"), row_of(run, "ASP", "602")
@@ -217,8 +221,8 @@ async def test_a_lost_answer_that_cannot_be_settled_stays_in_doubt_and_locks_its
     assert (row["status"], row["selectable"], row["codes"]) == ("blocked", False, "RC21")
 
     # Looking again settles it without another write, and frees the line.
-    (found,) = await bench.session.recover()
-    assert found.state is OpState.UNKNOWN
+    (settled,) = await bench.session.recover()
+    assert settled.state is OpState.CONFIRMED_BY_STATE
     assert await bench.session.open_ops() == []
     assert len(bench.ledger()) == 1
     free = await bench.compare()
@@ -241,16 +245,14 @@ async def test_a_line_that_somebody_touched_while_the_answer_was_lost_needs_a_pe
     (op,) = view.ops
     assert op.state is OpState.NEEDS_REVIEW
     server = bench.settings["autotask"]["zone_lookup_url"].removeprefix("http://")
-    assert told(bench.pushed_log, "RC21") == [
-        Told(
-            "RC21",
-            "Error",
-            "CANTER In Doubt : Microsoft 365, Business Premium with SKU 605: The line shows something that neither our change "
-            "nor its "
-            "absence explains. Before 31, intended 34, now 41. The PSA had said: Autotask could not be reached. "
-            f"{server} closed the connection without a usable answer.",
-        )
-    ]
+    (entry,) = told(bench.pushed_log, "RC21")
+    assert (entry.level, entry.planned) == ("Error", False)
+    assert re.fullmatch(
+        r"CANTER In Doubt : Microsoft 365, Business Premium with SKU 605: The line shows something that neither our change nor its "
+        r"absence explains\. Before 31, intended 34, now 41\. Last touched by an edit of the contract at 2026-12-03 [\d:.]+ UTC\. "
+        rf"The PSA had said: Autotask could not be reached\. {server} closed the connection without a usable answer\.",
+        entry.message,
+    )
     assert row_of(await bench.compare(), "CANTER", "605")["status"] == "blocked"
     await bench.session.close_op(op.op_id, applied=True, reason="Agreed with Hana: 41 is right.")
     assert row_of(await bench.compare(), "CANTER", "605")["status"] == "lower"

@@ -107,12 +107,12 @@ def test_saved_runs_open_offline(installation: Installation, tmp_path: Path) -> 
 
 
 def test_verify_names_every_permission(installation: Installation) -> None:
-    for name in ("atria", "autotask"):
+    for name in installation.settings:
         done = installation.run("connections", "verify", name, "--json", "-")
         assert done.status == 0, done.err
         assert {check["result"] for check in done.json["checks"]} <= {"ok", "cannot tell"}
     listed = installation.run("connections", "list", "--json", "-").json
-    assert [view["name"] for view in listed] == ["atria", "autotask"]
+    assert [view["name"] for view in listed] == ["atria", "autotask", "connectwise"]
     hidden = [value for name, value in installation.secrets.items() if not name.endswith("USERNAME")]  # also the zone user
     assert all(secret not in json.dumps(listed) for secret in hidden)
 

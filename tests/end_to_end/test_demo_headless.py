@@ -5,20 +5,37 @@ import sys
 
 import pytest
 from python_calamine import CalamineWorkbook
+from typer.testing import CliRunner
 
-WRITTEN = {"AT09", "AT11", "AT13", "RC09"}
-TOLD = WRITTEN | {
-    *("AT01", "AT04", "AT05", "AT06", "AT07", "AT08", "AT10", "AT12", "AT20", "AT21", "AT22", "AT24"),
-    *("RC02", "RC03", "RC04", "RC06", "RC07", "RC08", "RC10", "RC11"),
-    *("RC12", "RC13", "RC14", "RC15", "RC16", "RC17", "RC18", "RC20"),
+from reconcile_app.cli import program
+from reconcile_app.core.errors import WrongUse
+
+WRITTEN = {"autotask": {"AT09", "AT11", "AT13", "RC09"}, "connectwise": {"CW07", "CW08", "CW20", "RC09"}}
+EVERYWHERE = {
+    *("RC02", "RC03", "RC04", "RC06", "RC07", "RC08", "RC11"),
+    *("RC12", "RC13", "RC14", "RC16", "RC17", "RC20"),
+}
+TOLD = {
+    "autotask": {
+        *("AT01", "AT04", "AT05", "AT06", "AT07", "AT08", "AT10", "AT12", "AT20", "AT21", "AT22", "AT24"),
+        *("RC10", "RC15", "RC18"),
+    },
+    "connectwise": {"CW01", "CW04", "CW05", "CW06", "CW09", "CW14", "CW22", "CW23"},
 }
 Sheets = dict[str, list[dict[str, object]]]
 
 
+@pytest.fixture(scope="module", params=["autotask", "connectwise"])
+def psa(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory) -> "tuple[subprocess.CompletedProcess[str], Sheets]":
+def done(tmp_path_factory: pytest.TempPathFactory, psa: str) -> "tuple[subprocess.CompletedProcess[str], Sheets]":
     out = tmp_path_factory.mktemp("demo")
+    # Without a word about it the first PSA is taken.
     command = [sys.executable, "-m", "reconcile_app", "demo", "--headless", "--out", str(out)]
+    command += [] if psa == "autotask" else ["--psa", psa]
     result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
     book = CalamineWorkbook.from_path(out / "reconcile-demo.xlsx")
     sheets = {}
@@ -38,12 +55,13 @@ def test_it_ends_with_lines_for_a_person_and_says_every_step(done: "tuple[subpro
     assert "still need a person" in result.stdout
 
 
-def test_its_log_holds_every_kind_of_case(done: "tuple[subprocess.CompletedProcess[str], Sheets]") -> None:
+def test_its_log_holds_every_kind_of_case(psa: str, done: "tuple[subprocess.CompletedProcess[str], Sheets]") -> None:
     _, sheets = done
-    assert {str(row["Code"]) for row in sheets["Log"]} == TOLD
-    assert {str(row["Code"]) for row in sheets["Log"] if row["Planned or written"] != "planned"} >= WRITTEN
+    assert {str(row["Code"]) for row in sheets["Log"]} == TOLD[psa] | WRITTEN[psa] | EVERYWHERE
+    assert {str(row["Code"]) for row in sheets["Log"] if row["Planned or written"] != "planned"} >= WRITTEN[psa]
     texts = {str(row["Code"]): str(row["Message"]) for row in sheets["Log"]}
-    assert texts["RC06"].startswith("IRON Mapping Broken : contract ")
+    word = {"autotask": "contract", "connectwise": "agreement"}[psa]
+    assert texts["RC06"].startswith(f"IRON Mapping Broken : {word} ")
     assert texts["RC11"].startswith("STONE Waiting For Reprocess : change of Billing Identifier")
     assert texts["RC14"] == "CANTER Retried : processed alone"
     assert "was 14.00 after our push on" in texts["RC17"]
@@ -58,6 +76,16 @@ def test_everything_that_was_sent_is_settled(done: "tuple[subprocess.CompletedPr
     assert results == {"written and confirmed", "changed in the PSA, not sent", "not selected"}
     asp = next(row for row in sheets["Changes"] if row["Customer code"] == "ASP")
     assert (asp["Decision"], asp["Result"]) == ("leave", "not selected")
+
+
+def test_a_psa_that_is_not_there_is_refused_with_those_there_are() -> None:
+    without = CliRunner().invoke(program, ["demo", "--psa", "connectwise"])
+    assert isinstance(without.exception, WrongUse)
+    assert "--psa goes with --headless" in without.exception.title
+    command = [sys.executable, "-m", "reconcile_app", "demo", "--psa", "other", "--headless"]
+    unknown = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
+    assert unknown.returncode == 2
+    assert "Use one of: autotask, connectwise." in unknown.stderr
 
 
 def test_no_sheet_is_empty(done: "tuple[subprocess.CompletedProcess[str], Sheets]") -> None:

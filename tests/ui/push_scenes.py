@@ -7,11 +7,14 @@ from dataclasses import replace
 from reconcile_app.core.journal import OpRecord
 from reconcile_app.core.judge import OpState
 from reconcile_app.core.plan import Plan
+from reconcile_app.core.plan_kinds import Way
+from reconcile_app.core.undo import UndoReview
 from reconcile_app.services.desk import PushView
 from reconcile_app.ui.theme import Theme
 from tests.fakes.desk import FakeDesk, sample_plan
 from tests.fakes.plans import planned_op
 from tests.fakes.sample_run import sample_run
+from tests.fakes.undoing import sample_undo
 from tests.ui.drawing import Scenes, main
 from tests.ui.window_scenes import WindowScene
 
@@ -101,8 +104,54 @@ async def push_decide(theme: Theme) -> WindowScene:
     return await scene.with_dialog()
 
 
+async def undo_review(theme: Theme) -> WindowScene:
+    ways = [Way.EXACT, Way.EXACT, Way.COMPENSATING, Way.TOO_LATE, Way.EXACT, Way.DONE]
+    return await _undo(theme, sample_undo(ways, confirm=("2 lines go to zero",), others=("20261126-160000-cc22dd-push",)))
+
+
+async def undo_review_exact(theme: Theme) -> WindowScene:
+    return await _undo(theme, sample_undo())
+
+
+async def undo_review_too_late(theme: Theme) -> WindowScene:
+    return await _undo(theme, sample_undo([Way.TOO_LATE, Way.DONE]))
+
+
+async def undo_review_empty(theme: Theme) -> WindowScene:
+    return await _undo(theme, sample_undo([]))
+
+
+async def _undo(theme: Theme, review: UndoReview) -> WindowScene:
+    scene = _scene(theme)
+    scene.controller.undo_ready.emit(review)
+    page = scene.window.push.undo
+    assert page is not None
+    if len(review.of(Way.COMPENSATING)):
+        page.lines.setCurrentItem(page.lines.topLevelItem(1).child(0))
+    return await scene.settled()
+
+
+async def undo_result(theme: Theme) -> WindowScene:
+    scene = _scene(theme)
+    plan = sample_undo().plan
+    assert plan is not None
+    ops = _ops(plan, [OpState.VERIFIED, OpState.VERIFIED, OpState.STALE])
+    scene.controller.push_changed.emit(PushView(plan=plan, ops=ops, stages={}, calls_left=10, result="finished"))
+    return await scene.settled()
+
+
+async def journal_damaged(theme: Theme) -> WindowScene:
+    scene = _scene(theme)
+    scene.desk.journal_problems = (
+        "The journal is damaged. Its chain of hashes is broken at event 211. Nothing can be pushed to this PSA until the journal "
+        "can be used. Call support with this file.",)
+    scene.controller.refresh_open_ops()
+    return await scene.settled()
+
+
 async def recovery(theme: Theme) -> WindowScene:
     scene = _scene(theme)
+    scene.desk.recovery_words = "The last push was interrupted: 12 done, 1 being checked, 27 not sent."
     states = [OpState.CONFIRMED_BY_STATE, OpState.UNKNOWN, OpState.NEEDS_REVIEW]
     scene.controller.recovered.emit(list(_ops(_plan(), states)[:6]))
     return await scene.with_dialog()
@@ -116,7 +165,8 @@ async def closing(theme: Theme) -> WindowScene:
 
 SCENES: Scenes = {
     scene.__name__.replace("_", "-"): scene for scene in (
-        push_review, push_review_small, push_running, push_result, push_result_good, push_decide, recovery, closing)
+        push_review, push_review_small, push_running, push_result, push_result_good, push_decide, recovery, closing,
+        undo_review, undo_review_exact, undo_review_too_late, undo_review_empty, undo_result, journal_damaged)
 }
 
 

@@ -19,7 +19,7 @@ def test_it_opens_on_what_needs_a_person_with_its_size_in_words(on_page):
         assert scene.page.tabs.tabText(TO_DO) == "To do  37"
         assert scene.page.tabs.tabText(ALL) == "All  60"
         assert scene.page.bar.totals.text() == (
-            "15 selected · 7 customers · +122.5 units −18 · 3 new · +$555.99 a month · takes effect 26 Nov")
+            "15 selected · 7 customers · +122.5 units −18 · 3 new · +$555.99 a month · effective date 26 Nov")
         assert scene.page.summary.cards["raise"].value == "10"
         assert scene.page.summary.cards["raise"].word == "+104.5 units"
         assert scene.page.summary.cards["warnings"].word == "in 14 codes"

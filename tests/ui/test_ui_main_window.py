@@ -258,7 +258,7 @@ def test_what_was_found_open_is_shown_first_and_a_person_settles_the_rest(in_qt,
             controller.recover()
             summary = await dialog_of(RecoverySummary)
             words = words_of(summary)
-            assert "The last push was interrupted" in words
+            assert "Found open at the start" in words
             assert "1 change found open: 1 needs your decision" in words
             assert "Nothing was sent again" in words
             assert "Two rows carry this date." in words

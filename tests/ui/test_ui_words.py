@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconcile_app.core.basis import Run
-from reconcile_app.core.changes import ChangeKind
+from reconcile_app.core.changes import ChangeKind, Status
 from reconcile_app.core.frames import CONTRACTS
 from reconcile_app.core.judge import OpState
 from reconcile_app.core.mapping_rules import CustomerRule, IgnoreRule, LineRule, MappingRules, ProductRule
+from reconcile_app.core.replacing import ending_of, successor_of
 from reconcile_app.services.desk import Suggestion
 from reconcile_app.ui.messages import Numbers
 from reconcile_app.ui.views.choices import company_choices, contract_choices, line_choices
@@ -21,6 +22,7 @@ from reconcile_app.ui.views.push_words import (
     STATES,
     before_after,
     cents,
+    change_status,
     customers_to_retry,
     is_settled,
     problems_first,
@@ -182,6 +184,20 @@ def test_before_and_after_in_words():
     change = open_op().change
     assert before_after(change, Numbers()) == "10 → 12"
     assert before_after(replace(change, kind=ChangeKind.CREATE_LINE, quantity_before=0), Numbers()) == "new → 12"
+    assert before_after(ending_of(change), Numbers()) == "10 → ends"
+    assert before_after(successor_of(change), Numbers()) == "new → 12"
+    assert (change_status(ending_of(change)), change_status(successor_of(change))) == (Status.ZERO, Status.ADD)
+
+
+def test_a_line_that_ended_without_a_new_one_stands_in_the_result():
+    change = open_op().change
+    ended = replace(open_op(OpState.VERIFIED), op_id="a", change=ending_of(change))
+    refused = replace(open_op(OpState.REJECTED), op_id="b", change=successor_of(change))
+    assert result_text([ended, refused], Numbers()) == "1 written and confirmed · 1 refused · 1 line ended without a new one"
+
+
+def test_a_unit_cost_in_words():
+    change = open_op().change
     cost = replace(change, kind=ChangeKind.SET_UNIT_COST, unit_cost_before=None, unit_cost_target=45_000)
     assert before_after(cost, Numbers()) == "– → $4.50"
 
@@ -190,7 +206,7 @@ def test_the_size_of_a_plan_is_one_sentence():
     rows = sample_run().rows
     text = size_text(sample_plan(rows[rows["change"].notna()]), Numbers())
     assert text == ("19 lines · 8 customers · +124.5 units · −51 units · 2 to zero · 3 new lines · +$558.49 a month · "
-                    "takes effect 26 Nov 2026")
+                    "effective date 26 Nov 2026")
 
 
 @given(st.integers(-(10**14), 10**14))

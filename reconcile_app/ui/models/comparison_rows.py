@@ -50,22 +50,22 @@ FROZEN = ("tick", "customer_name", "service_name")
 COLUMNS = (
     TICK,
     Column(key="customer_name", title="Customer", tip="Customer in the billing source", width=14),
-    Column(key="service_name", title="Service / line", tip="Service of the PSA, or the line's description", width=15),
+    Column(key="service_name", title="Service / line", tip="Name in the PSA, or the line's description", width=15),
     Column(key="sku", title="SKU", tip="SKU in the billing source", width=4.6),
     Column(key="billed_quantity", title="Billed", tip="Quantity the source bills in this period", numeric=True, width=7),
     Column(key="previous_quantity", title="was", tip="Quantity billed in the period before", numeric=True, width=4.9),
     Column(key="mark", title="Change", tip="What the row says", width=12.4),
-    Column(key="contract_quantity", title="PSA", tip="Quantity on the contract on the effective date", numeric=True, width=7),
+    Column(key="contract_quantity", title="PSA", tip="Quantity in the PSA on the effective date", numeric=True, width=7),
     Column(key="last_pushed_quantity", title="last", tip="Quantity we last pushed and confirmed", numeric=True, width=4.9),
-    Column(key="difference", title="Δ", tip="Billed quantity minus contract quantity", numeric=True, width=5.7),
+    Column(key="difference", title="Δ", tip="Billed quantity minus quantity in the PSA", numeric=True, width=5.7),
     Column(key="money_difference", title="$/month", tip="Difference in money per billing period", numeric=True, width=8.2),
     Column(key="codes", title="Codes", tip="Warnings and errors of the row", width=5),
-    Column(key="contract_name", title="Contract", tip="Contract in the PSA", width=15),
+    Column(key="contract_name", title="Contract", tip="Where the line stands in the PSA", width=15),
     Column(key="company_name", title="Company", tip="Company in the PSA", width=16),
     Column(key="customer_code", title="Customer code", tip="Code of the customer in the billing source", width=12),
     Column(key="description", title="Description", tip="Description in the billing source", width=28),
-    Column(key="unit_price", title="Unit price", tip="Price of one unit on the contract", numeric=True, width=8.5),
-    Column(key="contract_id", title="Contract ID", tip="Id of the contract in the PSA", width=10),
+    Column(key="unit_price", title="Unit price", tip="Price of one unit in the PSA", numeric=True, width=8.5),
+    Column(key="contract_id", title="Contract ID", tip="Its id in the PSA", width=10),
 )
 HIDDEN_AT_FIRST = ("company_name", "customer_code", "description", "unit_price", "contract_id")
 _ABSENT_TEXTS = (NONE, NOT_READ)

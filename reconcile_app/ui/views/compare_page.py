@@ -108,6 +108,7 @@ class ComparePage(QWidget):
         controller.busy_changed.connect(lambda _on, _words: self._busy_changed())
         controller.failed.connect(lambda _error: self._tell_failure())
         controller.open_ops_changed.connect(self._open_ops_changed)
+        controller.journals_changed.connect(self.strips.show_journals)
         controller.connections_changed.connect(self._tell_empty)
         controller.options_changed.connect(self._tell_empty)
         pane.filtered.connect(self._filtered)

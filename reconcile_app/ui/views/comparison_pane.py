@@ -90,7 +90,7 @@ class ComparisonPane(QWidget):
         """Another comparison; selection, current row and place stay. ``ready`` is what some filters let pass, if already known."""
         self.rows, self._codes = rows, codes
         self.model.billing, self.model.psa = billing, psa
-        for key, title in (("billed_quantity", billing), ("contract_quantity", psa)):
+        for key, title in (("billed_quantity", billing), ("contract_quantity", psa), *self._own_words().items()):
             self.model.retitle(key, title)
         known = ready is not None and ready[0] == self.filters
         result = ready[1] if ready is not None and known else apply_filters(rows, self.filters)
@@ -101,6 +101,15 @@ class ComparisonPane(QWidget):
         if self.model.rowCount() and not self.table.selectionModel().hasSelection():
             # a table that has the focus makes a row current by itself, without selecting it
             self.table.go_to_row(max(self.table.currentIndex().row(), 0))
+
+    def _own_words(self) -> dict[str, str]:
+        """Titles of columns in the words of the PSA."""
+        word = self._controller.vocabulary
+        contract = word("contract").capitalize()
+        return {
+            "service_name": f"{word('service').capitalize()} / line", "contract_name": contract, "contract_id": f"{contract} ID",
+            "company_name": word("company").capitalize(),
+        }
 
     def clear(self) -> None:
         """No comparison any more."""
@@ -141,8 +150,10 @@ class ComparisonPane(QWidget):
     def _tell(self, result: Filtered) -> None:
         if self.rows is not None:
             self.warnings.show_groups(result.groups, self._codes, self.filters.code)
+            titles = {"service": self._controller.vocabulary("service").capitalize()}
             self.facets.show_facets({
-                name: (facet.title, facet.values, result.facets[name]) for name, facet in self.rows.facets.items()
+                name: (titles.get(name, facet.title), facet.values, result.facets[name])
+                for name, facet in self.rows.facets.items()
             }, self.filters.facets)
         self.filtered.emit(result)
         self._show_row(self.table.current_key())

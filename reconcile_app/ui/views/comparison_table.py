@@ -48,7 +48,7 @@ class ComparisonTable(QTableView):
         self.delegate.skip(model.place(key) for key in FROZEN)
         self._dress_view(self, theme)
         self.setModel(model)
-        self.setAccessibleName("Comparison, one row per customer, contract and service")
+        self.setAccessibleName("Comparison, one row per customer and line")
         self._dress_view(self.frozen, theme)
         self.frozen.setModel(model)
         self.frozen.setSelectionModel(self.selectionModel())

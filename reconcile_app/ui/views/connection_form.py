@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QComboBox, QDialog, QFrame, QLineEdit, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QCompleter, QDialog, QFrame, QLineEdit, QScrollArea, QVBoxLayout, QWidget
 
 from reconcile_app.core.errors import ReconcileError
 from reconcile_app.core.settings import SettingField
@@ -47,13 +47,23 @@ def _is_loopback(host: str) -> bool:
 
 
 class FieldEntry(QWidget):
-    """One field: label, where it is entered, help below, and what is wrong with it right there."""
+    """One field: label, where it is entered, help below, and what is wrong with it right there.
 
-    def __init__(self, field: SettingField, *, value: str = "", stored: bool = False) -> None:
+    Signals:
+        read_requested: the operator wants to choose from what the system has.
+    """
+
+    read_requested = Signal()
+
+    def __init__(self, field: SettingField, *, value: str = "", stored: bool = False, system: str = "") -> None:
         super().__init__()
         self.field = field
         self._stored = stored
         self.entry: QLineEdit | QComboBox = self._choices(value) if field.choices else self._line(value)
+        if field.offered:
+            self.entry = self._open_choices(value)
+        self._read_words = f"Read from {system}"
+        self.read = button(self._read_words, self.read_requested.emit, name=f"{field.label}: read from {system}")
         self.entry.setAccessibleName(field.label)
         self.entry.setAccessibleDescription(field.help)
         label = strong_label(field.label if field.required or field.choices else f"{field.label}  (may stay empty)")
@@ -65,7 +75,8 @@ class FieldEntry(QWidget):
         layout.setContentsMargins(0, 0, 0, 6)
         layout.setSpacing(3)
         layout.addWidget(label)
-        layout.addLayout(row_of(self.entry, self.stored_words, self.replace, stretch_at=1 if stored else 0))
+        layout.addLayout(row_of(self.entry, self.stored_words, self.replace, self.read, stretch_at=1 if stored else 0))
+        self.read.setVisible(field.offered)
         self.stored_words.setVisible(stored)
         self.replace.setVisible(stored)
         if field.help:
@@ -89,6 +100,32 @@ class FieldEntry(QWidget):
         entry.addItems(list(self.field.choices))
         entry.setCurrentText(value or self.field.default)
         return entry
+
+    def _open_choices(self, value: str) -> QComboBox:
+        """A list that is filled when the system is asked; anything else may be typed."""
+        entry = QComboBox()
+        entry.setEditable(True)
+        entry.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
+        completer = entry.completer()
+        if completer is not None:
+            completer.setCompletionMode(QCompleter.CompletionMode.PopupCompletion)
+        entry.setCurrentText(value)
+        entry.editTextChanged.connect(lambda _text: self.show_problem(""))
+        return entry
+
+    def set_reading(self, reading: bool) -> None:
+        """Say that the system is being asked; meanwhile it is not asked again."""
+        self.read.setEnabled(not reading)
+        self.read.setText("Reading…" if reading else self._read_words)
+
+    def offer(self, values: Sequence[str]) -> None:
+        """Let the operator choose from what the system has; what was entered stays."""
+        if self.field.offered and isinstance(self.entry, QComboBox):
+            entered = self.entry.currentText()
+            self.entry.clear()
+            self.entry.addItems(list(values))
+            self.entry.setCurrentText(entered)
+            self.read.setText(f"{len(values)} to choose from. Read again")
 
     def _replace(self) -> None:
         self._stored = False
@@ -129,9 +166,12 @@ class ConnectionForm(QDialog):
     Signals:
         submitted: name, kind, plain values, secrets, and whether to test at once. The receiver saves and then calls ``accept`` or
             ``show_error``.
+        offers_requested: kind, plain values, secrets and the name of the saved connection (empty: it is new). The receiver asks the
+            system and then calls ``show_offers`` or ``show_error``.
     """
 
     submitted = Signal(str, str, dict, dict, bool)
+    offers_requested = Signal(str, dict, dict, str)
 
     def __init__(self, specs: Sequence[ConnectorSpec], taken: Collection[str], *, secrets_note: str = "",
                  existing: ConnectionView | None = None, parent: QWidget | None = None) -> None:
@@ -214,14 +254,17 @@ class ConnectionForm(QDialog):
         values = self._existing.connection.values if self._existing else {}
         stored = self._existing.stored_secrets if self._existing else frozenset()
         self.fields = {
-            field.name: FieldEntry(field, value=values.get(field.name, ""), stored=field.secret and field.name in stored)
+            field.name: FieldEntry(
+                field, value=values.get(field.name, ""), stored=field.secret and field.name in stored, system=self.spec.title,
+            )
             for field in self.spec.fields
         }
         for entry in self.fields.values():
             self._body.addWidget(entry)
+            entry.read_requested.connect(self._ask)
         stops: list[QWidget] = [self.system, self.name.entry]
         for entry in self.fields.values():
-            stops += [entry.entry, entry.replace]
+            stops += [entry.entry, entry.replace, entry.read]
         tab_through(*stops, self._cancel, self.save_button, self.test_button)
         self._suggest_name()
         self._error.hide()
@@ -252,13 +295,35 @@ class ConnectionForm(QDialog):
             wrong = next(entry for entry, fine in zip([self.name, *self.fields.values()], good, strict=True) if not fine)
             wrong.entry.setFocus()
             return
-        values = {name: entry.text for name, entry in self.fields.items() if not entry.field.secret}
-        secrets = {name: entry.text for name, entry in self.fields.items() if entry.field.secret and entry.text}
         name = self._existing.connection.name if self._existing else self.name.text
-        self.submitted.emit(name, self.spec.key, values, secrets, test)
+        self.submitted.emit(name, self.spec.key, *self._entered(), test)
+
+    def _entered(self) -> tuple[dict[str, str], dict[str, str]]:
+        """Plain values, and the secrets that were typed."""
+        values = {name: entry.text for name, entry in self.fields.items() if not entry.field.secret}
+        return values, {name: entry.text for name, entry in self.fields.items() if entry.field.secret and entry.text}
+
+    def _ask(self) -> None:
+        """Have the system asked for what it offers; nothing is saved, and what was typed stays."""
+        self._error.hide()
+        self._set_reading(reading=True)
+        name = self._existing.connection.name if self._existing else ""
+        self.offers_requested.emit(self.spec.key, *self._entered(), name)
+
+    def _set_reading(self, *, reading: bool) -> None:
+        for entry in self.fields.values():
+            entry.set_reading(reading)
+
+    def show_offers(self, kind: str, offers: Mapping[str, Sequence[str]]) -> None:
+        """Let the operator choose from what a system has, by field name; of another system than the chosen one it says nothing."""
+        self._set_reading(reading=False)
+        for name, values in offers.items():
+            if kind == self.spec.key and name in self.fields:
+                self.fields[name].offer(values)
 
     def show_error(self, error: ReconcileError) -> None:
-        """Tell why the connection was not saved: beside the field it names, otherwise above the buttons."""
+        """Tell what went wrong: beside the field that the error names, otherwise above the buttons."""
+        self._set_reading(reading=False)
         text = " ".join(part for part in (error.title, error.happened, error.next_step) if part)
         for entry in (self.name, *self.fields.values()):
             if entry.field.label in error.title:

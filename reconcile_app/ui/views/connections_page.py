@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _LIGHTS = {"ok": ("●", "ok"), "limited": ("◐", "warn"), "failed": ("×", "doubt_ink"), "not checked": ("○", "muted")}
 """Health → mark and color; the words always stand beside it."""
+_READ_OFFERS = "read what a system offers"
 _RESULTS = {"ok": ("✓", "ok"), "missing": ("×", "doubt_ink"), "cannot tell": ("?", "muted")}
 
 
@@ -261,7 +262,20 @@ class ConnectionsPage(QWidget):
         form = ConnectionForm(self._controller.specs(), taken, secrets_note=self._controller.secrets_note, existing=existing,
                               parent=self.window())
         form.submitted.connect(lambda *told: self._save(form, *told))
+        form.offers_requested.connect(lambda *told: self._ask(form, *told))
+        form.finished.connect(lambda _code: self._controller.tasks.cancel(_READ_OFFERS))
         self._controller.tasks.start(run_dialog(form), "connection form")
+
+    def _ask(self, form: ConnectionForm, kind: str, values: dict[str, str], secrets: dict[str, str], name: str) -> None:
+        self._controller.tasks.cancel(_READ_OFFERS)
+        self._controller.tasks.start(self._read_offers(form, kind, values, secrets, name), _READ_OFFERS)
+
+    async def _read_offers(self, form: ConnectionForm, kind: str, values: dict[str, str], secrets: dict[str, str],
+                           name: str) -> None:
+        try:
+            form.show_offers(kind, await self._controller.offers(kind, values, secrets, name))
+        except ReconcileError as error:
+            form.show_error(error)
 
     def _save(self, form: ConnectionForm, name: str, kind: str, values: dict[str, str], secrets: dict[str, str],
               test: bool) -> None:

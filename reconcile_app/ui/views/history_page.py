@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from reconcile_app.core.changes import Status
 from reconcile_app.ui.controller import Controller
-from reconcile_app.ui.dialogs import plain_label
+from reconcile_app.ui.dialogs import plain_label, plain_tool_tip
 from reconcile_app.ui.messages import locale_numbers, moment_text, period_text, plural
 from reconcile_app.ui.models.record_table import RecordColumn, RecordTable
 from reconcile_app.ui.theme import Theme
@@ -39,7 +39,7 @@ def result_words(run: RunView) -> str:
 
 def result_style(run: RunView) -> str:
     """Style of the result cell."""
-    if "open" in run.result or run.result == "refused":
+    if "open" in run.result or "without" in run.result or run.result == "refused":
         return "doubt"
     if not run.complete:
         return Status.UNKNOWN
@@ -56,9 +56,11 @@ class HistoryPage(QWidget):
 
     Signals:
         run_opened: the id of the run that shall be shown.
+        undo_requested: the id of the run whose newest push shall be undone.
     """
 
     run_opened = Signal(str)
+    undo_requested = Signal(str)
 
     def __init__(self, controller: Controller, theme: Theme) -> None:
         super().__init__()
@@ -81,11 +83,12 @@ class HistoryPage(QWidget):
         self.view.set_widths({0: 18, 1: 22, 2: 24, 3: 8, 4: 11, 5: 13, 6: 40})
         self.search = SearchField(self.model, self.view, "Search: period, connection, result …  Ctrl+F")
         self.open_button = button("Open", self._open_current, kind="primary", name="Open the selected run")
+        self.undo_button = button("Undo push…", self._undo_current, name="Undo the newest push of the selected run")
         self.count = muted_label()
         list_page = QWidget()
         column = QVBoxLayout(list_page)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addLayout(row_of(self.search, self.open_button, stretch_at=0))
+        column.addLayout(row_of(self.search, self.undo_button, self.open_button, stretch_at=0))
         column.addWidget(self.view, 1)
         column.addWidget(self.count)
         self.stack = QStackedWidget()
@@ -96,8 +99,8 @@ class HistoryPage(QWidget):
         layout.addWidget(muted_label("A run opens as it was when it was made. No system is asked for anything.", wrap=True))
         layout.addWidget(self.stack, 1)
         self.view.opened.connect(self._open)
-        self.view.current_changed.connect(lambda record: self.open_button.setEnabled(record is not None))
-        self.open_button.setEnabled(False)
+        self.view.current_changed.connect(self._judge)
+        self._judge(None)
         self.setFocusProxy(self.view)
         controller.run_changed.connect(lambda _run: self.refresh())
         theme.changed.connect(self.view.viewport().update)
@@ -133,11 +136,25 @@ class HistoryPage(QWidget):
         self._wanted = ""
         if runs and not self.view.currentIndex().isValid():
             self.view.select_row(0)
+        self._judge(self.view.current())  # the same row may say something else now
 
     def select_run(self, run_id: str) -> None:
         """Put the cursor on a run."""
         self._wanted = run_id
         self.refresh()
+
+    def _judge(self, run: RunView | None) -> None:
+        """What can be done with the run under the cursor."""
+        self.open_button.setEnabled(run is not None)
+        possible = run is not None and run.result.startswith("finished") and run.result != "finished, undone"
+        self.undo_button.setEnabled(possible)
+        why = "Shows what can be taken back exactly, what by a compensating change, and what is too late; sends nothing yet"
+        plain_tool_tip(self.undo_button, why if possible else "Nothing of this run can be taken back: nothing stands of a push")
+
+    def _undo_current(self) -> None:
+        record = self.view.current()
+        if record is not None:
+            self.undo_requested.emit(record.run_id)
 
     def _open_current(self) -> None:
         record = self.view.current()

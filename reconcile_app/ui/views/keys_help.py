@@ -43,7 +43,7 @@ KEYS: dict[str, tuple[tuple[str, str], ...]] = {
 }
 """Group → (key, what it does). Keys in Qt's portable notation."""
 
-_NOT_UNDONE = "A push is not undone by Ctrl+Z: what was written stays written until a new push changes it."
+_NOT_UNDONE = "A push is not undone by Ctrl+Z. History › Undo push… shows what of it can be taken back."
 _MARKED = (Status.RAISE, Status.LOWER, Status.ADD, Status.ZERO, Status.BLOCKED, Status.UNKNOWN, Status.IGNORED, Status.EQUAL)
 
 

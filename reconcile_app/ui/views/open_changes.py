@@ -25,9 +25,11 @@ class OpenChanges(QObject):
         super().__init__(parent)
         self._controller, self._theme, self._decisions, self._parent = controller, theme, decisions, parent
         self._ops: list[OpRecord] = []
+        self._problems: Sequence[str] = ()
         self._summary: RecoverySummary | None = None
         controller.recovered.connect(lambda ops: self._show(ops, at_start=True))
         controller.open_ops_changed.connect(self._changed)
+        controller.journals_changed.connect(self._journals_changed)
         controller.failed.connect(lambda _error: self._summary is not None and self._summary.set_checking(False))
 
     def show(self) -> None:
@@ -43,7 +45,9 @@ class OpenChanges(QObject):
     async def _summarize(self, ops: Sequence[OpRecord], at_start: bool) -> None:
         from reconcile_app.ui.views.recovery_summary import RecoverySummary
 
-        self._summary = RecoverySummary(ops, self._theme, at_start=at_start, parent=self._parent)
+        words = self._controller.recovery_words if at_start else ""
+        self._summary = RecoverySummary(ops, self._theme, at_start=at_start, words=words, parent=self._parent)
+        self._summary.show_journals(self._problems)
         self._summary.decide_requested.connect(self._decisions.ask)
         self._summary.refresh_requested.connect(self._controller.recover)
         try:
@@ -55,3 +59,8 @@ class OpenChanges(QObject):
         self._ops = list(ops)
         if self._summary is not None:
             self._summary.merge_open(ops, self._decisions.decided)
+
+    def _journals_changed(self, problems: Sequence[str]) -> None:
+        self._problems = problems
+        if self._summary is not None:
+            self._summary.show_journals(problems)

@@ -55,7 +55,7 @@ class PushBar(QFrame):
 
 
 def totals_words(totals: PushTotals, effective: date, today: date, numbers: Numbers) -> str:
-    """``37 selected · 12 customers · +54 units −9 · 1 to zero · +$612.40 a month · takes effect 26 Nov``."""
+    """``37 selected · 12 customers · +54 units −9 · 1 to zero · +$612.40 a month · effective date 26 Nov``."""
     money = numbers.money(totals.money, signed=True) + " a month"
     return join([
         f"{numbers.count(totals.lines)} selected", plural(totals.customers, "customer", numbers=numbers),
@@ -63,7 +63,7 @@ def totals_words(totals: PushTotals, effective: date, today: date, numbers: Numb
         f"{numbers.count(totals.to_zero)} to zero" if totals.to_zero else "",
         f"{numbers.count(totals.created)} new" if totals.created else "",
         money if totals.money_complete else f"{money} (prices unknown for some lines)",
-        f"takes effect {day_text(effective, today)}",
+        f"effective date {day_text(effective, today)}",
     ])
 
 
@@ -85,6 +85,8 @@ class Strips(QWidget):
         self._alarmed = ""
         self.look = button("Show the line", lambda: self.row_requested.emit(self._alarmed), name="Show the line that may be wrong")
         alarm_layout.addWidget(self.look)
+        self.journal, journal_layout, self._journal_words = strip("doubt")
+        journal_layout.addWidget(button("Look …", self.open_ops_requested.emit, name="Look at the journal that cannot be used"))
         self.failed, failed_layout, self._failed_words = strip("doubt")
         failed_layout.addWidget(button("Details", self._details, name="Details of the failed reading"))
         failed_layout.addWidget(button("Try again", self.retry_requested.emit, name="Compare again"))
@@ -92,7 +94,7 @@ class Strips(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
-        for each in (self.doubt, self.alarm, self.failed, self.partial):
+        for each in self._all():
             layout.addWidget(each)
             each.hide()
         self.hide()
@@ -104,6 +106,11 @@ class Strips(QWidget):
             f"‼  {plural(len(ops), 'change is', 'changes are')} in doubt ({listed(names)}). "
             "These lines are locked and being watched; do not change them by hand.")
         self._set(self.doubt, bool(ops))
+
+    def show_journals(self, problems: Sequence[str]) -> None:
+        """Journals that cannot be used: what is open in them is not known in full, and nothing is pushed to their PSA."""
+        self._journal_words.setText(f"‼  {' '.join(shown(problem) for problem in problems)}")
+        self._set(self.journal, bool(problems))
 
     def show_alarms(self, alarms: Sequence[tuple[str, str]]) -> None:
         """Lines that an earlier write may have hit twice or late: row key and words each; an empty key has no row to show."""
@@ -137,4 +144,7 @@ class Strips(QWidget):
 
     def _set(self, each: QFrame, on: bool) -> None:
         each.setVisible(on)
-        self.setVisible(any(not frame.isHidden() for frame in (self.doubt, self.alarm, self.failed, self.partial)))
+        self.setVisible(any(not frame.isHidden() for frame in self._all()))
+
+    def _all(self) -> tuple[QFrame, ...]:
+        return self.doubt, self.alarm, self.journal, self.failed, self.partial

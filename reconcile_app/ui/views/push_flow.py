@@ -14,6 +14,7 @@ from reconcile_app.ui.theme import Theme
 from reconcile_app.ui.views.push_progress import PushProgress
 from reconcile_app.ui.views.push_result import CloseOp, PushResult
 from reconcile_app.ui.views.push_review import PushReview
+from reconcile_app.ui.views.undo_review import UndoReviewPage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from reconcile_app.core.journal import OpRecord
     from reconcile_app.core.plan import Plan
+    from reconcile_app.core.undo import UndoReview
     from reconcile_app.services.desk import PushView
 
 
@@ -65,10 +67,12 @@ class PushFlow(QStackedWidget):
         self._controller, self._theme, self._decisions, self._now = controller, theme, decisions, now
         self.limits = Limits()
         self.review: PushReview | None = None
+        self.undo: UndoReviewPage | None = None
         self.progress: PushProgress | None = None
         self.result: PushResult | None = None
-        self._plan: Plan | None = None
+        self._again: Callable[[], None] | None = None
         controller.plan_ready.connect(self._show_review)
+        controller.undo_ready.connect(self._show_undo)
         controller.push_changed.connect(self._push_changed)
         controller.open_ops_changed.connect(self._open_ops_changed)
         controller.failed.connect(self._failed)
@@ -82,6 +86,10 @@ class PushFlow(QStackedWidget):
         """Read every selected line afresh; the review opens when that is done."""
         self._controller.review(self.limits)
 
+    def start_undo(self, run_id: str) -> None:
+        """See what can be undone of a push, or of the newest push of a run; the review opens when its lines were read."""
+        self._controller.review_undo(run_id, self.limits)
+
     def _psa(self, kind: str) -> tuple[str, str, bool]:
         """Title of the system, name of the connection, whether it is sample data."""
         run = self._controller.run
@@ -93,18 +101,30 @@ class PushFlow(QStackedWidget):
     def _show(self, page: QWidget) -> None:
         self._clear()
         self.review = page if isinstance(page, PushReview) else None
+        self.undo = page if isinstance(page, UndoReviewPage) else None
         self.progress = page if isinstance(page, PushProgress) else None
         self.result = page if isinstance(page, PushResult) else None
         self.addWidget(page)
         self.shown.emit()
 
     def _show_review(self, plan: Plan) -> None:
-        self._plan = plan
+        self._again = lambda: self._show_review(plan)
         title, name, sandbox = self._psa(plan.psa_kind)
-        page = PushReview(plan, self._theme, psa_title=title, connection=name, sandbox=sandbox, now=self._now)
+        page = PushReview(plan, self._theme, psa_title=title, connection=name, sandbox=sandbox,
+                          contract=self._controller.vocabulary("contract"), now=self._now)
         page.confirmed.connect(self._confirmed)
         page.cancelled.connect(self._leave)
         page.renew_requested.connect(self.start)
+        self._show(page)
+        page.start_focus()
+
+    def _show_undo(self, review: UndoReview) -> None:
+        self._again = lambda: self._show_undo(review)
+        title, name, sandbox = self._psa("the PSA")
+        page = UndoReviewPage(review, self._theme, psa_title=title, connection=name, sandbox=sandbox, now=self._now)
+        page.confirmed.connect(self._confirmed)
+        page.cancelled.connect(self._leave)
+        page.renew_requested.connect(lambda: self.start_undo(review.push_id))
         self._show(page)
         page.start_focus()
 
@@ -115,7 +135,9 @@ class PushFlow(QStackedWidget):
         self._controller.push(plan, typed)
 
     def _push_changed(self, view: PushView) -> None:
-        if view.result:
+        if view.result and self.result is not None and self.result.run_id == view.plan.run_id:
+            self.result.show_ops(view.ops)  # said again when everything is kept; whoever has gone on is not called back
+        elif view.result:
             self._show_result(view)
         elif self.progress is not None:
             self.progress.show_view(view)
@@ -126,6 +148,7 @@ class PushFlow(QStackedWidget):
         page.export_requested.connect(self.export_requested.emit)
         page.history_requested.connect(lambda: self.history_requested.emit(view.plan.source_run))
         page.decide_requested.connect(self._decisions.ask)
+        page.undo_requested.connect(self.start_undo)
         page.left.connect(self._leave)
         self._show(page)
         page.view.setFocus()
@@ -145,12 +168,12 @@ class PushFlow(QStackedWidget):
         last = self.progress.last
         if last is not None and any(stage != "waiting" for stage in last.stages.values()):
             self._show_result(last)
-        elif self._plan is not None:
-            self._show_review(self._plan)
+        elif self._again is not None:
+            self._again()
 
     def _leave(self) -> None:
         self._clear()
-        self.review = self.progress = self.result = None
+        self.review = self.undo = self.progress = self.result = None
         self.left.emit()
 
     def _clear(self) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QProgressBar, QWidget
 
+from reconcile_app.core.plan_kinds import UNDO
 from reconcile_app.ui.dialogs import strong_label
 from reconcile_app.ui.messages import join, locale_numbers
 from reconcile_app.ui.theme import Theme
@@ -44,7 +45,8 @@ class PushProgress(QWidget):
         self.stop = button("Stop after the current change", self._stop)
         self.stop_note = muted_label("A change that is on its way is always finished and read back.", wrap=True)
         layout = page_layout(self)
-        layout.addWidget(page_title(f"Writing to {psa_title}"))
+        undo = plan.kind == UNDO
+        layout.addWidget(page_title(f"Undoing in {psa_title}" if undo else f"Writing to {psa_title}"))
         layout.addWidget(muted_label(size_text(plan, self._numbers), wrap=True))
         layout.addWidget(self.words)
         layout.addWidget(self.bar)

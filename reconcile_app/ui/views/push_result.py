@@ -8,7 +8,8 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QButtonGroup, QDialog, QDialogButtonBox, QPlainTextEdit, QRadioButton, QVBoxLayout, QWidget
 
 from reconcile_app.core.judge import OpState
-from reconcile_app.ui.dialogs import plain_label, strong_label
+from reconcile_app.core.plan_kinds import UNDO
+from reconcile_app.ui.dialogs import plain_label, plain_tool_tip, strong_label
 from reconcile_app.ui.messages import join, listed, locale_numbers, plural, shown
 from reconcile_app.ui.theme import Theme
 from reconcile_app.ui.views.fittings import button, muted_label, page_layout, page_title, row_of, strip
@@ -40,12 +41,13 @@ _RADIO = (
 
 
 class PushResult(QWidget):
-    """The end of a push.
+    """The end of a push or an undo.
 
     Signals:
         retry_requested: customer codes to read again and decide anew.
         export_requested: the Excel log.
         history_requested: the run in the history.
+        undo_requested: id of the push that is to be undone, or of which the rest is.
         decide_requested: an op that only a person can settle.
         left: back to the comparison.
     """
@@ -53,12 +55,18 @@ class PushResult(QWidget):
     retry_requested = Signal(object)
     export_requested = Signal()
     history_requested = Signal()
+    undo_requested = Signal(str)
     decide_requested = Signal(object)
     left = Signal()
 
     def __init__(self, view: PushView, theme: Theme, *, psa_title: str) -> None:
         super().__init__()
-        self.setAccessibleName("Result of the push")
+        plan = view.plan
+        self._undoes = plan.undoes_run if plan.kind == UNDO else ""
+        self.run_id = plan.run_id
+        self._push_id = self._undoes or plan.run_id
+        word = "undo" if self._undoes else "push"
+        self.setAccessibleName(f"Result of the {word}")
         self._numbers = locale_numbers()
         self._ops: Sequence[OpRecord] = view.ops
         self.model = OpTable(theme, self._numbers, settled_words)
@@ -71,10 +79,14 @@ class PushResult(QWidget):
         self.retry = button("Retry for customer", self._retry)
         self.export = button("Export log", self.export_requested.emit)
         self.history = button("Show in history", self.history_requested.emit)
+        name = "Undo what is left of this push" if self._undoes else "Undo this push"
+        self.undo = button("Undo the rest…" if self._undoes else "Undo…", self._undo, name=name)
         self.back = button("Back to the comparison", self.left.emit, kind="primary")
         layout = page_layout(self)
         refused = view.result == "refused"
-        layout.addWidget(page_title("Nothing was pushed" if refused else f"Result of the push to {psa_title}"))
+        nothing = "Nothing was undone" if self._undoes else "Nothing was pushed"
+        where = "in" if self._undoes else "to"
+        layout.addWidget(page_title(nothing if refused else f"Result of the {word} {where} {psa_title}"))
         layout.addWidget(self.headline)
         layout.addWidget(self.meaning)
         why = view.message.partition(". ")[2]  # the counts before it are the headline already
@@ -83,7 +95,7 @@ class PushResult(QWidget):
         layout.addWidget(self.doubt)
         layout.addWidget(self.view, 1)
         layout.addWidget(op_detail(self.view, self._numbers))
-        layout.addLayout(row_of(self.retry, self.export, self.history, None, self.back))
+        layout.addLayout(row_of(self.retry, self.export, self.history, self.undo, None, self.back))
         self.view.current_changed.connect(lambda _op: self._judge())
         self.show_ops(view.ops)
 
@@ -111,9 +123,19 @@ class PushResult(QWidget):
         action = " Look at them in the PSA, then decide." if to_decide else " Do not change them by hand in the PSA yet."
         self._doubt_text.setText(f"‼  {plural(len(open_ops), 'line')} not settled: {names}.{action}")
         self.decide.setVisible(bool(to_decide))
+        self._judge_undo()
         self._name_retry()
 
+    def _judge_undo(self) -> None:
+        """A push can be undone when it wrote something; of an undo the rest, when something of it was not written."""
+        written = [op for op in self._ops if op.state in (OpState.VERIFIED, OpState.CONFIRMED_BY_STATE)]
+        possible = len(written) < len(self._ops) if self._undoes else bool(written)
+        self.undo.setEnabled(possible)
+        why = "Shows what can be taken back exactly, what by a compensating change, and what is too late; sends nothing yet"
+        plain_tool_tip(self.undo, why if possible else "There is nothing to take back")
+
     def _name_retry(self) -> None:
+        self.retry.setVisible(not self._undoes)  # what an undo could not write is undone again, never pushed again
         again = self._retry_customers()
         self.retry.setEnabled(bool(again))
         if len(again) == 1:
@@ -130,6 +152,9 @@ class PushResult(QWidget):
 
     def _retry(self) -> None:
         self.retry_requested.emit([code for code, _name in self._retry_customers()])
+
+    def _undo(self) -> None:
+        self.undo_requested.emit(self._push_id)
 
     def _decide(self) -> None:
         current = self.view.current()

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QBrush, QFont, QFontMetrics
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFrame,
     QHBoxLayout,
     QHeaderView,
-    QLineEdit,
     QTabWidget,
     QTreeWidget,
     QTreeWidgetItem,
@@ -21,20 +19,23 @@ from PySide6.QtWidgets import (
 )
 
 from reconcile_app.core.amounts import multiply
-from reconcile_app.core.change import Status
+from reconcile_app.core.change import ChangeKind, Status
 from reconcile_app.ui.dialogs import escaped_tool_tip, plain_label, strong_label
-from reconcile_app.ui.messages import MINUS, day_text, join, locale_numbers, moment_text, plural
+from reconcile_app.ui.messages import MINUS, day_text, join, locale_numbers, plural
 from reconcile_app.ui.theme import Theme
-from reconcile_app.ui.views.fittings import button, muted_label, page_layout, page_title, problem_label, row_of, strip
-from reconcile_app.ui.views.push_words import before_after, calls_text, cents, change_status, line_name, too_few_calls
+from reconcile_app.ui.views.fittings import button, muted_label, page_layout, page_title, strip
+from reconcile_app.ui.views.plan_foot import PlanFoot
+from reconcile_app.ui.views.push_words import before_after, cents, change_status, line_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
 
     from reconcile_app.core.change import Change
     from reconcile_app.core.plan import Dropped, Plan, PlannedChange
 
-_COLUMNS = ("Customer / line", "SKU", "Contract", "Before → after", "Change", "$ a month", "Read this first")
+_CONTRACT = "Contract"
+_COLUMNS = ("Customer / line", "SKU", _CONTRACT, "Before → after", "Change", "$ a month", "Read this first")
 _RIGHT = (3, 4, 5)
 
 
@@ -52,12 +53,12 @@ class PushReview(QWidget):
     renew_requested = Signal()
 
     def __init__(self, plan: Plan, theme: Theme, *, psa_title: str, connection: str, sandbox: bool = False,
-                 now: Callable[[], datetime] | None = None) -> None:
+                 contract: str = "contract", now: Callable[[], datetime] | None = None) -> None:
         super().__init__()
         self.setAccessibleName("Review before the push")
         self.plan = plan
-        self._now = now or (lambda: datetime.now(UTC))
         self._theme = theme
+        self._columns = tuple(contract.capitalize() if column == _CONTRACT else column for column in _COLUMNS)
         self._numbers = locale_numbers()
         self.setObjectName("pushReview")
         layout = page_layout(self)
@@ -81,12 +82,7 @@ class PushReview(QWidget):
         self.lines.currentItemChanged.connect(lambda item, _old: self._tell_note(item))
         self.note.hide()
         layout.addWidget(self.note)
-        layout.addWidget(self._foot())
-        self._clock = QTimer(self)
-        self._clock.setInterval(5_000)
-        self._clock.timeout.connect(self._judge)
-        self._clock.start()
-        self._judge()
+        layout.addWidget(self._foot(now))
         theme.changed.connect(self._tint)
 
     # the size in words -------------------------------------------------------------------------------------------------------
@@ -94,14 +90,14 @@ class PushReview(QWidget):
         totals, numbers = self.plan.totals, self._numbers
         row = QHBoxLayout()
         row.setSpacing(8)
-        row.addWidget(_figure(numbers.count(totals.lines), _unit(totals.lines, "line")))
-        row.addWidget(_figure(numbers.count(totals.customers), _unit(totals.customers, "customer")))
-        row.addWidget(_figure(f"▲ {numbers.signed(totals.units_up)}", "units up"))
-        row.addWidget(_figure(f"▼ {MINUS if totals.units_down else ''}{numbers.fixed(abs(totals.units_down))}", "units down"))
-        row.addWidget(_figure(numbers.count(totals.to_zero), "to zero"))
-        row.addWidget(_figure(numbers.count(totals.created), "new " + _unit(totals.created, "line")))
-        row.addWidget(_figure(numbers.money(cents(totals.money), signed=True), "a month"))
-        row.addWidget(_figure(day_text(self.plan.effective_date), "takes effect"))
+        row.addWidget(figure(numbers.count(totals.lines), _unit(totals.lines, "line")))
+        row.addWidget(figure(numbers.count(totals.customers), _unit(totals.customers, "customer")))
+        row.addWidget(figure(f"▲ {numbers.signed(totals.units_up)}", "units up"))
+        row.addWidget(figure(f"▼ {MINUS if totals.units_down else ''}{numbers.fixed(abs(totals.units_down))}", "units down"))
+        row.addWidget(figure(numbers.count(totals.to_zero), "to zero"))
+        row.addWidget(figure(numbers.count(totals.created), "new " + _unit(totals.created, "line")))
+        row.addWidget(figure(numbers.money(cents(totals.money), signed=True), "a month"))
+        row.addWidget(figure(day_text(self.plan.effective_date), "effective date"))
         return row
 
     def _dropped_strip(self) -> QFrame:
@@ -113,7 +109,7 @@ class PushReview(QWidget):
 
     # the lines ---------------------------------------------------------------------------------------------------------------
     def _lines(self) -> QTreeWidget:
-        tree = _tree("Changes that will be written", _COLUMNS)
+        tree = _tree("Changes that will be written", self._columns, right=_RIGHT)
         groups: dict[str, list[PlannedChange]] = {}
         for planned in self.plan.changes:
             groups.setdefault(planned.change.customer_code, []).append(planned)
@@ -144,7 +140,7 @@ class PushReview(QWidget):
         known = sum(amount for amount in money if amount is not None)
         name = members[0].change.customer_name or code
         head = QTreeWidgetItem([
-            f"{name}  ({code})", "", "", plural(len(members), "line"), "", numbers.money(cents(known), signed=True), "",
+            f"{name}  ({code})", "", "", plural(_count(members), "line"), "", numbers.money(cents(known), signed=True), "",
         ])
         font = head.font(0)
         font.setBold(True)
@@ -179,6 +175,8 @@ class PushReview(QWidget):
 
     def _change_words(self, change: Change, status: str) -> str:
         mark = self._theme.look(status).mark
+        if change.kind is ChangeKind.CANCEL_LINE:
+            return f"{mark} ends"
         special = {Status.ADD: f"{mark} new", Status.ZERO: f"{mark} to zero", Status.EQUAL: "cost"}
         return special.get(Status(status)) or f"{mark} {self._numbers.signed(change.delta)}"
 
@@ -217,58 +215,13 @@ class PushReview(QWidget):
             item.setBackground(column, QBrush(look.tint) if look.tint else QBrush())
         item.setForeground(6, QBrush(self._theme.color("warn")))
 
-    # the confirmation --------------------------------------------------------------------------------------------------------
-    def _foot(self) -> QFrame:
-        plan = self.plan
-        frame = QFrame()
-        frame.setProperty("card", True)
-        layout = QVBoxLayout(frame)
-        layout.setContentsMargins(16, 12, 16, 12)
-        calls = (problem_label if too_few_calls(plan) else muted_label)(calls_text(plan, self._numbers), wrap=True)
-        layout.addWidget(calls)
-        self.typed = QLineEdit()
-        self.typed.setAccessibleName("Number of lines, typed as confirmation")
-        self.typed.setMaximumWidth(self.typed.fontMetrics().averageCharWidth() * 16)
-        self.typed.textChanged.connect(self._judge)
-        self.typed.returnPressed.connect(self._confirm)
-        if plan.confirm_reasons:
-            layout.addWidget(plain_label(f"This push is larger than usual. {_sentences(plan.confirm_reasons)}", wrap=True))
-            question = strong_label(f"Type the number of lines, {plan.totals.lines}, to confirm:")
-            question.setBuddy(self.typed)
-            layout.addLayout(row_of(question, self.typed, None))
-        else:
-            self.typed.hide()
-        self.hint = muted_label(wrap=True)
-        self.back = button("Back, send nothing", self.cancelled.emit)
-        self.renew = button("Review again", self.renew_requested.emit, kind="primary")
-        self.go = button(f"Push {plural(plan.totals.lines, 'line')}", self._confirm, kind="primary")
-        layout.addLayout(row_of(self.hint, self.back, self.renew, self.go, stretch_at=0))
-        return frame
-
-    @property
-    def expired(self) -> bool:
-        """Whether the fresh reading is too old to be pushed."""
-        return self._now() >= self.plan.expires
-
-    def _confirmation_given(self) -> bool:
-        return not self.plan.confirm_reasons or self.typed.text().strip() == str(self.plan.totals.lines)
-
-    def _judge(self) -> None:
-        expired, given = self.expired, self._confirmation_given()
-        self.go.setEnabled(not expired and given and bool(self.plan.changes))
-        self.go.setVisible(not expired)
-        self.renew.setVisible(expired)
-        if expired:
-            self.hint.setText("This review is too old: the PSA may have changed since. Review again.")
-        else:
-            until = moment_text(self.plan.expires)
-            self.hint.setText(f"Valid until {until}. Each line is read once more right before it is written.")
-
-    def _confirm(self) -> None:
-        self._judge()
-        if self.go.isEnabled():
-            self.go.setEnabled(False)
-            self.confirmed.emit(self.plan, self.typed.text().strip())
+    def _foot(self, now: Callable[[], datetime] | None) -> PlanFoot:
+        foot = PlanFoot(self.plan, self._numbers, now)
+        foot.confirmed.connect(self.confirmed)
+        foot.cancelled.connect(self.cancelled)
+        foot.renew_requested.connect(self.renew_requested)
+        self.typed, self.go, self.back, self.renew = foot.typed, foot.go, foot.back, foot.renew
+        return foot
 
     def start_focus(self) -> None:
         """Put the cursor where the next thing is done; never on the button that sends."""
@@ -279,16 +232,17 @@ def _money(change: Change) -> int | None:
     return None if change.unit_price is None else multiply(change.delta, change.unit_price)
 
 
-def _sentences(reasons: Iterable[str]) -> str:
-    """The reasons as sentences; the plan writes them with or without a full stop."""
-    return " ".join(f"{reason[:1].upper()}{reason[1:].rstrip('.')}." for reason in reasons)
+def _count(members: Sequence[PlannedChange]) -> int:
+    """A line that ends and the one that takes its place are one."""
+    return sum(not planned.change.replaces for planned in members)
 
 
 def _unit(count: int, word: str) -> str:
     return word if count == 1 else f"{word}s"
 
 
-def _figure(number: str, words: str) -> QFrame:
+def figure(number: str, words: str) -> QFrame:
+    """One number of a review, large, with its words below."""
     frame = QFrame()
     frame.setProperty("card", True)
     layout = QVBoxLayout(frame)
@@ -301,7 +255,7 @@ def _figure(number: str, words: str) -> QFrame:
     return frame
 
 
-def _tree(name: str, columns: tuple[str, ...]) -> QTreeWidget:
+def _tree(name: str, columns: tuple[str, ...], *, right: tuple[int, ...] = ()) -> QTreeWidget:
     tree = QTreeWidget()
     tree.setAccessibleName(name)
     tree.setHeaderLabels(list(columns))
@@ -309,9 +263,8 @@ def _tree(name: str, columns: tuple[str, ...]) -> QTreeWidget:
     tree.setAllColumnsShowFocus(True)
     tree.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
     tree.header().setStretchLastSection(True)
-    for column in _RIGHT:
-        if columns is _COLUMNS:
-            tree.headerItem().setTextAlignment(column, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+    for column in right:
+        tree.headerItem().setTextAlignment(column, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
     return tree
 
 

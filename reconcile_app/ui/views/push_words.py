@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from reconcile_app.core.change import Change, ChangeKind, Status
 from reconcile_app.core.judge import OpState
+from reconcile_app.core.replacing import gap_text, gaps
 from reconcile_app.ui.messages import MINUS, Numbers, day_text, join, plural
 
 if TYPE_CHECKING:
     from reconcile_app.core.journal import OpRecord
-    from reconcile_app.core.plan import Plan, Totals
+    from reconcile_app.core.plan import Plan
+    from reconcile_app.core.plan_size import Totals
 
 ARROW = "→"
 
@@ -40,7 +42,7 @@ STATES: dict[OpState, StateWords] = {
     OpState.STALE: StateWords("◆", Status.BLOCKED, "changed in the PSA, nothing written", "had changed in the PSA", 2),
     OpState.REJECTED: StateWords("×", "doubt", "refused by the PSA, nothing written", "refused", 3),
     OpState.NOT_SENT: StateWords("⊘", Status.UNKNOWN, "not sent", "not sent", 4),
-    OpState.BLOCKED: StateWords("◆", Status.BLOCKED, "held back by an open change", "held back by an open change", 4),
+    OpState.BLOCKED: StateWords("◆", Status.BLOCKED, "could not be written, nothing sent", "could not be written", 4),
     OpState.NOT_APPLIED: StateWords("×", Status.UNKNOWN, "proven not written", "proven not written", 4),
     OpState.CANCELLED: StateWords("⊘", Status.UNKNOWN, "stopped before sending", "stopped before sending", 5),
     OpState.PLANNED: StateWords("⊘", Status.UNKNOWN, "not started", "not started", 5),
@@ -101,7 +103,7 @@ def size_parts(totals: Totals, numbers: Numbers) -> list[str]:
 
 def size_text(plan: Plan, numbers: Numbers) -> str:
     """The whole plan in one sentence of numbers."""
-    return join([*size_parts(plan.totals, numbers), f"takes effect {day_text(plan.effective_date)}"])
+    return join([*size_parts(plan.totals, numbers), f"effective date {day_text(plan.effective_date)}"])
 
 
 def calls_text(plan: Plan, numbers: Numbers) -> str:
@@ -119,20 +121,21 @@ def too_few_calls(plan: Plan) -> bool:
 
 
 def before_after(change: Change, numbers: Numbers) -> str:
-    """``10 → 12``; money for a unit cost; ``new → 3`` for a line to be created."""
+    """``10 → 12``; money for a unit cost; ``new → 3`` for a line to be created; ``10 → ends`` for one that ends."""
     if change.kind is ChangeKind.SET_UNIT_COST:
         before = numbers.money(change.unit_cost_before) if change.unit_cost_before is not None else "–"
         after = numbers.money(change.unit_cost_target) if change.unit_cost_target is not None else "–"
         return f"{before} {ARROW} {after}"
-    before = "new" if change.kind is ChangeKind.CREATE_LINE else numbers.fixed(change.quantity_before)
-    return f"{before} {ARROW} {numbers.fixed(change.quantity_target)}"
+    before = "new" if change.creates else numbers.fixed(change.quantity_before)
+    after = "ends" if change.kind is ChangeKind.CANCEL_LINE else numbers.fixed(change.quantity_target)
+    return f"{before} {ARROW} {after}"
 
 
 def change_status(change: Change) -> str:
     """The status whose mark and color stand for the change."""
-    if change.kind is ChangeKind.ZERO_LINE:
+    if change.kind in (ChangeKind.ZERO_LINE, ChangeKind.CANCEL_LINE):
         return Status.ZERO
-    if change.kind is ChangeKind.CREATE_LINE:
+    if change.creates:
         return Status.ADD
     if change.kind is ChangeKind.SET_UNIT_COST:
         return Status.EQUAL
@@ -150,8 +153,9 @@ def result_text(ops: Sequence[OpRecord], numbers: Numbers) -> str:
     for op in ops:
         words = STATES[op.state]
         counts[words.order, words.counted] = counts.get((words.order, words.counted), 0) + 1
-    text = join(f"{numbers.count(count)} {_agreeing(phrase, count)}" for (_, phrase), count in sorted(counts.items()))
-    return text or "Nothing was written."
+    missing = len(gaps(ops))
+    told = [f"{numbers.count(count)} {_agreeing(phrase, count)}" for (_, phrase), count in sorted(counts.items())]
+    return join([*told, gap_text(missing) if missing else ""]) or "Nothing was written."
 
 
 def _agreeing(phrase: str, count: int) -> str:

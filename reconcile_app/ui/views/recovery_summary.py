@@ -10,9 +10,9 @@ from PySide6.QtWidgets import QDialog, QVBoxLayout, QWidget
 
 from reconcile_app.core.judge import OpState
 from reconcile_app.ui.dialogs import strong_label
-from reconcile_app.ui.messages import locale_numbers, plural
+from reconcile_app.ui.messages import locale_numbers, plural, shown
 from reconcile_app.ui.theme import Theme
-from reconcile_app.ui.views.fittings import button, muted_label, page_title, row_of
+from reconcile_app.ui.views.fittings import button, muted_label, page_title, problem_label, row_of
 from reconcile_app.ui.views.op_table import OpTable, op_detail, op_view, settled_words
 from reconcile_app.ui.views.push_words import problems_first, result_text, with_newer_states
 
@@ -31,15 +31,18 @@ class RecoverySummary(QDialog):
     decide_requested = Signal(object)
     refresh_requested = Signal()
 
-    def __init__(self, ops: Sequence[OpRecord], theme: Theme, *, at_start: bool, parent: QWidget | None = None) -> None:
+    def __init__(self, ops: Sequence[OpRecord], theme: Theme, *, at_start: bool, words: str = "",
+                 parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Changes that are not settled")
         self._numbers = locale_numbers()
         self._at_start = at_start
+        self._words = words
         self._ops: list[OpRecord] = []
         self.model = OpTable(theme, self._numbers, settled_words)
         self.view = op_view(self.model, "Changes that were found open", theme)
         self.headline = strong_label(larger=1.15, wrap=True)
+        self.journals = problem_label()
         self.meaning = muted_label(wrap=True)
         self.decide = button("Decide…", self._decide, kind="danger", name="Decide what became of the selected change")
         self.refresh = button("Check again", self._check_again)
@@ -48,9 +51,10 @@ class RecoverySummary(QDialog):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(22, 18, 22, 16)
         layout.setSpacing(10)
-        layout.addWidget(page_title("The last push was interrupted" if at_start else "Changes that are not settled"))
+        layout.addWidget(page_title("Found open at the start" if at_start else "Changes that are not settled"))
         layout.addWidget(self.headline)
         layout.addWidget(self.meaning)
+        layout.addWidget(self.journals)
         layout.addWidget(self.view, 1)
         layout.addWidget(op_detail(self.view, self._numbers))
         layout.addLayout(row_of(self.decide, self.refresh, None, self.go_on))
@@ -67,6 +71,12 @@ class RecoverySummary(QDialog):
             self.view.select_row(0)
         self._judge()
 
+    def show_journals(self, problems: Sequence[str]) -> None:
+        """Say which journals cannot be used."""
+        self.journals.setText(" ".join(shown(problem) for problem in problems))
+        self.journals.setVisible(bool(problems))
+        self._judge()
+
     def merge_open(self, open_now: Sequence[OpRecord], decided: Mapping[str, bool]) -> None:
         """At the start: newer states of what was found. Later: exactly what is open now."""
         self.set_checking(False)
@@ -76,9 +86,10 @@ class RecoverySummary(QDialog):
         to_decide = [op for op in self._ops if op.state is OpState.NEEDS_REVIEW]
         if self._ops:
             found = f"{plural(len(self._ops), 'change')} found open: " if self._at_start else ""
-            self.headline.setText(found + result_text(self._ops, self._numbers))
+            told = found + result_text(self._ops, self._numbers)
+            self.headline.setText(f"{self._words}\n{told}" if self._at_start and self._words else told)
         else:
-            self.headline.setText("Everything is settled.")
+            self.headline.setText("" if self.journals.text() else "Everything is settled.")
         self.meaning.setText(self._meaning(bool(to_decide)))
         current = self.view.current()
         self.decide.setVisible(bool(to_decide))

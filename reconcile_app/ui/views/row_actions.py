@@ -13,10 +13,7 @@ from reconcile_app.ui.messages import NONE, Numbers, day_text, join, shown
 from reconcile_app.ui.models.comparison_rows import STATUSES, ComparisonRows, amount, changed_words, field
 from reconcile_app.ui.models.prepared import text_of
 
-MAP_WORDS = {
-    "customer": "Map customer …", "contract": "Choose contract …", "product": "Map product …", "line": "Choose line …",
-}
-"""What can be mapped → label of its button."""
+_MAP_WORDS = {"customer": "Map customer …", "product": "Map product …", "line": "Choose line …"}
 
 _MAPS: dict[Kind, str] = {
     Kind.NO_BILLING_IDENTIFIER: "customer", Kind.COMPANY_NOT_FOUND: "customer", Kind.IDENTIFIER_SHARED: "customer",
@@ -40,6 +37,11 @@ class Told:
     message: str
     resolution: str
     error: bool = False
+
+
+def map_words(what: str, contract: str) -> str:
+    """The label of the button that maps something; ``contract`` is what the PSA calls one."""
+    return _MAP_WORDS.get(what, f"Choose {contract} …")
 
 
 def maps_of(kinds: Iterable[Kind]) -> list[str]:

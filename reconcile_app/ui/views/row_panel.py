@@ -18,11 +18,11 @@ from reconcile_app.ui.theme import Theme
 from reconcile_app.ui.views.chip import Chip
 from reconcile_app.ui.views.fittings import button, muted_label, problem_label
 from reconcile_app.ui.views.row_actions import (
-    MAP_WORDS,
     Told,
     corrected_field,
     findings_of,
     identifiers,
+    map_words,
     maps_of,
     row_words,
 )
@@ -138,8 +138,8 @@ class RowPanel(QTabWidget):
         kinds, key = self.kinds(), rows.keys[row]
         customer = field(rows.run, row, "customer_code")
         made = [
-            button(MAP_WORDS[what], partial(self.map_requested.emit, key, what), name=MAP_WORDS[what])
-            for what in maps_of(kinds)
+            button(words, partial(self.map_requested.emit, key, what), name=words)
+            for what in maps_of(kinds) for words in [map_words(what, self._controller.vocabulary("contract"))]
         ]
         if Kind.LINE_MISSING in kinds:
             made.insert(0, button("Allow creation", lambda: self._controller.set_options(allow_create=True),

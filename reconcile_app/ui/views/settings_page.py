@@ -13,7 +13,7 @@ from reconcile_app.ui.views.fittings import card, muted_label, page_layout, page
 
 _APPEARANCE_WORDS = {"system": "As the system", "light": "Light", "dark": "Dark"}
 _OPTIONS = (
-    ("allow_create", "Create missing contract lines", "New lines are proposed; you still choose and review each."),
+    ("allow_create", "Create missing lines", "New lines are proposed; you still choose and review each."),
     ("zero_removed", "Propose zero for what is no longer billed",
      "Lines that were billed in the period before. Never ticked by itself."),
     ("overwrite_cost", "Write the unit cost together with the quantity", "Where the PSA takes costs."),

@@ -55,7 +55,7 @@ class WarningPanel(QWidget):
         header.setMinimumSectionSize(30)
         self.view.setStyleSheet("QTableView::item { padding-left: 3px; padding-right: 5px; }")
         digit = self.fontMetrics().horizontalAdvance("0")
-        for place, width in enumerate((4.4, 10, 4.4, 4.8, 8)):
+        for place, width in enumerate((5.2, 10, 4.4, 4.8, 8)):
             header.setSectionResizeMode(place, QHeaderView.ResizeMode.Fixed)
             self.view.setColumnWidth(place, int(digit * width) + 14)
         self.view.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
