@@ -23,6 +23,7 @@ LINES = {
     "P8": "engine.p8",
     "P9": "wire.p9",
     "P10": "network.p10",
+    "P10C": "agreements.p10c",
     "P11": "network.p11",
     "P12": "workbook.p12",
     "P13": "memory.p13",

@@ -31,6 +31,8 @@ class Scale:
     customers: int = 200
     lines: tuple[int, ...] = (10, 20)
     changes: int = 100
+    agreements: int = 1_000
+    additions: int = 15
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -38,7 +40,7 @@ class Scale:
         return (self.rows, self.million) if self.with_million else (self.rows,)
 
 
-QUICK = Scale(rows=600, million=1_200, times=1, latency=0.01, customers=12, lines=(3,), changes=3)
+QUICK = Scale(rows=600, million=1_200, times=1, latency=0.01, customers=12, lines=(3,), changes=3, agreements=8, additions=3)
 """So small that every line runs in seconds: for the test that they still run. Its figures mean nothing."""
 
 

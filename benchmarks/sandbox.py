@@ -17,16 +17,16 @@ _SERVE = """
 import json, sys, threading
 from datetime import date
 from reconcile_app.sandbox.server import Sandbox
-with Sandbox(sys.argv[1], latency=float(sys.argv[2])) as box:
+with Sandbox(sys.argv[1], latency=float(sys.argv[2]), psas=(sys.argv[3],)) as box:
     print(json.dumps(box.settings), flush=True)
     sys.stdin.read()
 """
 
 
 @contextlib.contextmanager
-def served(scenario: str, latency: float = 0.0) -> Iterator[dict[str, dict[str, Any]]]:
+def served(scenario: str, latency: float = 0.0, psa: str = "autotask") -> Iterator[dict[str, dict[str, Any]]]:
     """The settings of every connection of a running sandbox; every answer takes ``latency`` seconds longer."""
-    command = [sys.executable, "-c", _SERVE, scenario, str(latency)]
+    command = [sys.executable, "-c", _SERVE, scenario, str(latency), psa]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdin is not None

@@ -1,10 +1,10 @@
 """Every connector: one import and one entry each. Nothing else in the program names them."""
 
-from reconcile_app.connectors import atria, autotask
+from reconcile_app.connectors import atria, autotask, connectwise
 from reconcile_app.core.errors import SettingsError
 from reconcile_app.core.ports import ConnectorSpec, Role
 
-CONNECTORS: tuple[ConnectorSpec, ...] = (atria.SPEC, autotask.SPEC)
+CONNECTORS: tuple[ConnectorSpec, ...] = (atria.SPEC, autotask.SPEC, connectwise.SPEC)
 
 
 def connector(kind: str) -> ConnectorSpec:
