@@ -6,6 +6,10 @@
     python3 dev.py check            ruff, mypy --strict, import contracts, and a smoke start of the window
     python3 dev.py shots [DIR]      a picture of every screen: light, dark, 200 %, empty, busy, full, failed
     python3 dev.py bench [LINE...]  the figures of docs/performance.md
+    python3 dev.py simulate [...]   months of faults and crashes against the real engine (--seeds N; --seed K --trace replays one)
+    python3 dev.py kill [...]       pushes ended by SIGKILL, restarted and judged (--kills N)
+    python3 dev.py fuzz [...]       damaged answers for every parser (--answers N)
+    python3 dev.py prove            the three above at the size of CI
     python3 dev.py build            the frozen program, in dist/
     python3 dev.py lock             write requirements/*.txt anew from requirements/*.in
 
@@ -45,10 +49,25 @@ QT_WINDOW = {
 }
 FONT_PACKAGE = "fonts-dejavu-core"
 
+# What takes about half of the suite's time.
+FIRST_LANE = ("tests/end_to_end", "tests/ui", "tests/docs", "tests/faults", "tests/storage")
+
 
 def main(arguments: list[str]) -> int:
     """Carry out one command and return its exit status."""
-    commands = {"demo": demo, "test": test, "check": check, "shots": shots, "bench": bench, "build": build, "lock": lock}
+    commands = {
+        "demo": demo,
+        "test": test,
+        "check": check,
+        "shots": shots,
+        "bench": bench,
+        "simulate": simulate,
+        "kill": kill,
+        "fuzz": fuzz,
+        "prove": prove,
+        "build": build,
+        "lock": lock,
+    }
     if not arguments or arguments[0] not in commands:
         print(__doc__)
         return 0 if arguments and arguments[0] in ("-h", "--help", "help") else 2
@@ -85,12 +104,29 @@ def test(arguments: list[str]) -> int:
     if arguments:
         return run(python, "-m", "pytest", *arguments)
     run(python, "-m", "coverage", "erase")
-    status = run(python, "-m", "coverage", "run", "-m", "pytest", "-q")
+    status = max(run_lanes(python))
     if status == 0:
+        run(python, "-m", "coverage", "combine", "--quiet")
         status = run(
             python, "-m", "coverage", "report", "--include=reconcile_app/core/*,reconcile_app/services/*", "--fail-under=100"
         )
     return status
+
+
+def run_lanes(python: str) -> list[int]:
+    """Run the suite as two processes side by side, the first one watched; their exit statuses.
+
+    They share nothing: every test has folders and ports of its own.
+    """
+    folders = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "tests").iterdir() if any(path.glob("test_*.py")))
+    lanes = [list(FIRST_LANE), [folder for folder in folders if folder not in FIRST_LANE]]
+    pytest = [python, "-m", "coverage", "run", "--parallel-mode", "-m", "pytest", "-q"]
+    second = subprocess.Popen([*pytest, *lanes[1]], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    print(f"First lane: {' '.join(lanes[0])}", flush=True)
+    first = run(*pytest, *lanes[0])
+    print(f"Second lane, run at the same time: {' '.join(lanes[1])}", flush=True)
+    print(second.communicate()[0], flush=True)
+    return [first, second.returncode]
 
 
 def check(arguments: list[str]) -> int:
@@ -121,6 +157,37 @@ def bench(arguments: list[str]) -> int:
     python = prepare("dev", window=False)
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     return run(python, "-m", "benchmarks", *arguments)
+
+
+def simulate(arguments: list[str]) -> int:
+    """Run the deterministic simulation."""
+    return tool("tests.simulation", arguments)
+
+
+def kill(arguments: list[str]) -> int:
+    """Kill pushes and judge what is left."""
+    return tool("tests.kill", arguments)
+
+
+def fuzz(arguments: list[str]) -> int:
+    """Feed damaged answers to every parser."""
+    return tool("tests.fuzz", arguments)
+
+
+def prove(arguments: list[str]) -> int:
+    """What docs/reliability.md promises, at the size of CI."""
+    sizes = {"tests.simulation": ["--seeds", "2000"], "tests.kill": ["--kills", "200"], "tests.fuzz": ["--answers", "20000"]}
+    failed = [name for name, size in sizes.items() if tool(name, size) != 0]
+    for name in failed:
+        print(f"FAILED: {name}")
+    return 1 if failed else 0
+
+
+def tool(module: str, arguments: list[str]) -> int:
+    """Run one of the proving commands."""
+    python = prepare("dev", window=False)
+    os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    return run(python, "-m", module, *arguments)
 
 
 def build(arguments: list[str]) -> int:

@@ -99,7 +99,8 @@ class Push:
         self._why_paused = ""
         self._trouble = 0
         self._reviews = 0
-        self._pair = self._between = False
+        self._ending = ""
+        self._between = False
         self._parked: list[_Parked] = []
         self._pending: deque[Queue] = deque()
         self._before: dict[str, LineState] = {}
@@ -136,12 +137,13 @@ class Push:
     async def stop(self) -> None:
         """Stop after the current change: no further change is armed, also not after a crash. Returns at once.
 
-        Where a line ends and a new one takes its place, the two are one change.
+        Where a line ends and a new one takes its place, the two are one change as soon as the first of them is armed.
         """
         self._stop.set()
         if self._run_id:
-            if not self._pair:
-                await self._journal.request_cancel(self._run_id)
+            async with self._transmitter.arming:
+                if not self._ending or self._book[self._ending].state is OpState.PLANNED:
+                    await self._journal.request_cancel(self._run_id)
             self._book.notify()
 
     # one run -----------------------------------------------------------------------------------------------------------------
@@ -199,9 +201,10 @@ class Push:
                 await self._cancel(rest, f"Not sent: {reason}")
                 return
             planned = rest.popleft()
-            self._pair = self._between or starts_pair(planned, rest)
+            pair = starts_pair(planned, rest)
+            self._ending = planned.op_id if pair else self._ending
             await self._op(planned)
-            self._between = starts_pair(planned, rest) and is_between(self._book[planned.op_id].state)
+            self._between = pair and is_between(self._book[planned.op_id].state)
             await self._leave_pair()
             if self._book[planned.op_id].state is OpState.UNKNOWN:
                 self._park(planned.op_id, rest)
@@ -212,8 +215,8 @@ class Push:
 
     async def _leave_pair(self) -> None:
         """A stop that came while a line was being replaced takes effect once the new line was tried."""
-        if self._pair and not self._between:
-            self._pair = False
+        if self._ending and not self._between:
+            self._ending = ""
             if self._stop.is_set():
                 await self._journal.request_cancel(self._run_id)
 

@@ -10,7 +10,7 @@ from reconcile_app.core.evidence import state_from_json
 from reconcile_app.core.journal import JournalPort, OpRecord
 from reconcile_app.core.judge import OPEN, OpState
 from reconcile_app.core.ports import Clock, LineState, PsaPort, Tenant
-from reconcile_app.core.replacing import gap_text, gaps
+from reconcile_app.core.replacing import endings_of, gap_text, gap_words, gaps
 from reconcile_app.services.opbook import OpBook
 from reconcile_app.services.push import MAX_CLOCK_SKEW
 from reconcile_app.services.settle import SETTLE_SECONDS, Settling
@@ -92,6 +92,7 @@ class Recovery:
         tenant = await self._tenant(book)
         if tenant is not None:
             await self._look_at_lines(book, tenant)
+        await self._let_go(book, looked=True)
         return RecoverySummary(found=tuple(found), ops=tuple(await self._ops_of_runs(found)), problem=self._problem)
 
     async def _ops_of_runs(self, found: Sequence[OpRecord]) -> list[OpRecord]:
@@ -103,11 +104,19 @@ class Recovery:
                 op.op_id, OpState.UNKNOWN, {"found": "after a restart"},
                 message="The program ended while this change was being sent. It may or may not have arrived.",
             )
+        await self._let_go(book, looked=False)
+
+    async def _let_go(self, book: OpBook, *, looked: bool) -> None:
+        """Nothing that was not sent is sent now. What is left to do for a new line depends on whether the one it was to replace
+        has ended; where that is open, it waits until the lines were ``looked`` at."""
+        endings = endings_of(book.ops)
         for op in book.in_state(OpState.PLANNED):
-            await book.record(
-                op.op_id, OpState.CANCELLED, {"found": "after a restart"},
-                message="Not sent: the push was interrupted. Compare again and plan it again if you still want it.",
-            )
+            ending = endings.get((op.run_id, op.change.replaces))
+            if looked or ending is None or ending.state not in OPEN:
+                await book.record(
+                    op.op_id, OpState.CANCELLED, {"found": "after a restart"},
+                    message="Not sent: the push was interrupted. Compare again and plan it again if you still want it.",
+                )
 
     async def _tenant(self, book: OpBook) -> Tenant | None:
         """Whom we talk to; asked only when there is a line to look at."""
@@ -175,9 +184,10 @@ async def close_op(journal: JournalPort, op_id: str, *, applied: bool, by: str, 
         )
     state = OpState.CLOSED_AS_APPLIED if applied else OpState.CLOSED_AS_NOT_APPLIED
     what = "applied" if applied else "not applied"
+    left = gap_words(endings_of(await journal.ops(op.run_id)), op, state)
     await journal.record(
-        op_id, state, {"by": by.strip(), "reason": reason.strip()}, message=f"Closed as {what} by {by.strip()}: {reason.strip()}",
-        quantity_after=op.quantity_after,
+        op_id, state, {"by": by.strip(), "reason": reason.strip()},
+        message=f"Closed as {what} by {by.strip()}: {reason.strip()} {left}".strip(), quantity_after=op.quantity_after,
     )
 
 

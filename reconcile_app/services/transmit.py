@@ -87,6 +87,8 @@ class Transmitter:
         self._jitter = jitter
         self._pause = pause
         self._renewed_at: float | None = None
+        self.arming = asyncio.Lock()
+        """Held while an op is being armed, so that a stop comes before it or after it."""
 
     async def carry_out(self, op_id: str, baseline: LineState) -> Attempt:
         """Steps 5 to 9 for one op; afterwards the book has it in APPLIED, UNKNOWN or a final state.
@@ -146,11 +148,12 @@ class Transmitter:
         """Step 6. False: the journal has blocked the op, because its line has another one that is not settled."""
         tries.armed += 1
         now = self._clock.now()
-        armed = await self._book.arm(op_id, {
-            "before": state_to_json(state), "method": prepared.method, "path": prepared.path,
-            "body": prepared.body[:_MAX_KEPT].decode("utf-8", "replace"), "body_sha256": prepared.body_sha256,
-            "attempt": tries.armed, "epoch": self._epoch, "armed": now.isoformat(), "deadline": (now + DEADLINE).isoformat(),
-        })
+        async with self.arming:
+            armed = await self._book.arm(op_id, {
+                "before": state_to_json(state), "method": prepared.method, "path": prepared.path,
+                "body": prepared.body[:_MAX_KEPT].decode("utf-8", "replace"), "body_sha256": prepared.body_sha256,
+                "attempt": tries.armed, "epoch": self._epoch, "armed": now.isoformat(), "deadline": (now + DEADLINE).isoformat(),
+            })
         if not armed and self._book[op_id].state is OpState.PLANNED:
             raise RunPaused("Stopped, or another window has taken over. Nothing more was sent.")
         return armed

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from reconcile_app.connectors.connectwise import SPEC, ConnectWise, successors
 from reconcile_app.connectors.connectwise.frames import cancelled_on, last_billed_day
 from reconcile_app.connectors.connectwise.settings import replaces
-from reconcile_app.connectors.connectwise.wire import Addition, Reference
+from reconcile_app.connectors.connectwise.wire import Addition, Agreement, Reference
 from reconcile_app.core.changes import Change
 from reconcile_app.core.errors import PermissionDenied, PlanRefused, SettingsError
 from reconcile_app.core.judge import OpState, OutcomeClass
@@ -208,6 +209,14 @@ async def test_a_product_that_no_agreement_takes_any_more(product: dict[str, Any
     before = len(world.asked("/procurement/catalog"))
     assert await in_place(world) == ""
     assert len(world.asked("/procurement/catalog")) == before, "it is asked for only where lines are replaced"
+
+
+def test_a_line_of_0_is_changed_in_place_because_its_end_would_not_show() -> None:
+    agreement = Agreement(id=1207, type=Reference(id=14), company=Reference(id=305), prorate_flag=True)
+    row = Addition(id=88431, product=Reference(id=411), unit_price=Decimal(1), unit_cost=Decimal(1))
+    for before, words in ((0, "its quantity is 0."), (10_000, "")):
+        change = a_change(quantity_before=before, quantity_target=20_000)
+        assert successors.stays_whole(change, row, agreement, unusable=False) == words
 
 
 def test_without_an_agreement_nothing_is_replaced() -> None:

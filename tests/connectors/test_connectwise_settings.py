@@ -4,7 +4,9 @@ import pytest
 
 from reconcile_app.connectors.connectwise import SPEC
 from reconcile_app.connectors.connectwise.address import Address
+from reconcile_app.connectors.connectwise.rights import offer
 from reconcile_app.connectors.connectwise.settings import FIELDS, Settings, company_url
+from reconcile_app.connectors.connectwise.wire import AgreementType
 from reconcile_app.core.errors import SecretsUnavailable, SettingsError
 from reconcile_app.core.findings import Kind
 from reconcile_app.core.settings import Connection
@@ -126,3 +128,10 @@ def test_the_description_says_what_connectwise_does():
     assert not SPEC.capabilities.whole_units
     assert SPEC.contract_type(connection()) == "Managed Services"
     assert SPEC.vocabulary["line"] == "addition"
+
+
+def test_names_of_agreement_types_are_shortened_where_they_are_offered() -> None:
+    told = offer([AgreementType(id=number, name="Managed Services " * 2_000) for number in range(30)])
+    assert told.startswith("Enter one of: Managed Services")
+    assert told.endswith(" and 10 more.")
+    assert len(told) < 3_000

@@ -14,7 +14,7 @@ from reconcile_app.services.recovery import Recovery
 from tests.fakes.clock import VirtualClock
 from tests.fakes.journal import Crash
 from tests.fakes.planning import change_of, cost_of, plan_of
-from tests.fakes.psa import FakePsa, Fault, Late, Wait
+from tests.fakes.psa import FakePsa, Fault, Late, Wait, unreachable
 from tests.fakes.pushing import Bench
 
 GAP = "Line L1 ends on 2026-11-26 and nothing takes its place. In the PSA, create 13 of Hosted Exchange on Cloud from that day on."
@@ -172,11 +172,22 @@ def crash_at(moment: str, nth: int) -> Callable[[str], None]:
     return boundary
 
 
+async def crashed(moment: str, nth: int) -> Bench:
+    bench = bench_of()
+    bench.journal.boundary = crash_at(moment, nth)
+    with pytest.raises(Crash):
+        await push(bench)
+    bench.journal.boundary = lambda name: None
+    bench.journal = bench.journal.reopen()
+    bench.psa.requests.clear()
+    return bench
+
+
 @pytest.mark.parametrize(("moment", "nth", "states", "words"), [
     ("before arm", 1, [NOT, NOT], "if you still want it."),
-    ("after arm", 1, [OpState.NOT_APPLIED, NOT], MAYBE),
-    ("before APPLIED", 1, [OpState.CONFIRMED_BY_STATE, NOT], MAYBE),
-    ("after APPLIED", 1, [DONE, NOT], MAYBE),
+    ("after arm", 1, [OpState.NOT_APPLIED, NOT], "if you still want it."),
+    ("before APPLIED", 1, [OpState.CONFIRMED_BY_STATE, NOT], GAP),
+    ("after APPLIED", 1, [DONE, NOT], GAP),
     ("after VERIFIED", 1, [DONE, NOT], GAP),
     ("before arm", 2, [DONE, NOT], GAP),
     ("after arm", 2, [DONE, OpState.NOT_APPLIED], GAP),
@@ -185,16 +196,19 @@ def crash_at(moment: str, nth: int) -> Callable[[str], None]:
 async def test_after_a_crash_at_any_time_the_operator_is_told_what_is_missing(
     moment: str, nth: int, states: list[OpState], words: str
 ) -> None:
-    bench = bench_of()
-    bench.journal.boundary = crash_at(moment, nth)
-    with pytest.raises(Crash):
-        await push(bench)
-    bench.journal.boundary = lambda name: None
-    bench.journal = bench.journal.reopen()
-    bench.psa.requests.clear()
+    bench = await crashed(moment, nth)
     summary = await Recovery(bench.psa, bench.journal, bench.clock, bench.settle_seconds).run()
     assert "write" not in bench.psa.requests
     assert bench.states() == states
     assert bench.messages()[1].endswith(words)
     ended = states[0] in (DONE, OpState.CONFIRMED_BY_STATE) and states[1] in (NOT, OpState.NOT_APPLIED)
     assert ("1 line ended without a new one: make what is missing in the PSA." in summary.words) is ended
+
+
+async def test_while_nobody_can_look_whether_the_line_ends_the_operator_is_told_that_it_is_open() -> None:
+    bench = await crashed("after APPLIED", 1)
+    bench.psa.tenant_error = unreachable()
+    summary = await Recovery(bench.psa, bench.journal, bench.clock, bench.settle_seconds).run()
+    assert bench.states() == [OpState.APPLIED, NOT]
+    assert bench.messages()[1].endswith(MAYBE)
+    assert "ended without a new one" not in summary.words

@@ -8,6 +8,7 @@ from reconcile_app.core.errors import SideUnreadable
 from reconcile_app.core.ports import CheckResult, PermissionCheck
 
 _MOST_NAMES = 20
+_LONGEST_NAME = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +87,7 @@ def _ordered(types: Sequence[AgreementType]) -> list[AgreementType]:
 
 def offer(types: Sequence[AgreementType]) -> str:
     """The names to choose from, inactive ones last."""
-    names = [each.name.strip() + (" (inactive)" if each.inactive_flag else "") for each in _ordered(types)]
+    names = [each.name.strip()[:_LONGEST_NAME] + (" (inactive)" if each.inactive_flag else "") for each in _ordered(types)]
     more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
     return f"Enter one of: {', '.join(names[:_MOST_NAMES])}{more}." if names else "ConnectWise has no agreement types yet."
 

@@ -205,7 +205,7 @@ def _agreement_blocks(change: Change, agreement: Agreement | None, kind: Agreeme
     name, at = (agreement.name or "").strip() or f"Agreement {agreement.id}", change.effective_date
     start, end = day(agreement.start_date), last_day(agreement)
     if agreement.type.id != kind.id:
-        return f"{name} is not of type {kind.name}."
+        return f"{name} is not of type {kind.name[:100]}."
     if agreement.cancelled_flag:
         return f"{name} is cancelled."
     if start is not None and at < start:

@@ -96,6 +96,8 @@ def stays_whole(change: Change, row: Addition, agreement: Agreement | None, unus
         f"the agreement bills from {begins} on only.": begins is not None and at < begins,
         "its price or cost is not shown to the API member and could not be taken over.":
             money(row.unit_price) is None or money(row.unit_cost) is None,
+        # A line of 0 shows the same before and after its end, so that nothing could confirm it.
+        "its quantity is 0.": change.quantity_before == 0,
         "its product is inactive in the catalog, and no new line may have it.": unusable,
     }
     return next((text for text, applies in reasons.items() if applies), "")

@@ -1,0 +1,1 @@
+"""The real engine, recovery, watch list and undo under whatever sequence of steps hypothesis thinks of."""
