@@ -1,4 +1,4 @@
-"""The two kinds of helper processes, seen from the test: the sandbox, and the zygote that forks the program's lives."""
+"""The two processes that a test starts beside itself: the sandbox, and the zygote that forks the lives of the program."""
 
 from __future__ import annotations
 

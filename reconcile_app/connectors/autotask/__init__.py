@@ -11,7 +11,6 @@ from typing import Any
 
 from reconcile_app.connectors.autotask import states, writes
 from reconcile_app.connectors.autotask.access import Access
-from reconcile_app.connectors.autotask.batches import both, together
 from reconcile_app.connectors.autotask.codes import CODES
 from reconcile_app.connectors.autotask.reader import Reader
 from reconcile_app.connectors.autotask.rights import ENTITIES, RIGHTS, judge_right
@@ -29,6 +28,7 @@ from reconcile_app.connectors.autotask.wire import (
     query_body,
 )
 from reconcile_app.connectors.http import Answer, ApiClient, decode
+from reconcile_app.connectors.together import both, together
 from reconcile_app.core.changes import Change
 from reconcile_app.core.errors import (
     AnswerUnreadable,

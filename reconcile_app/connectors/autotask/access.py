@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 
-from reconcile_app.connectors.autotask.batches import A, Batches, FanOut, Gathered, Id, Walk, counts, together
+from reconcile_app.connectors.autotask.batches import A, Batches, FanOut, Gathered, Id, Walk, counts
 from reconcile_app.connectors.autotask.keys import Keys, api_origin
 from reconcile_app.connectors.autotask.wire import (
     PAGE,
@@ -21,6 +21,7 @@ from reconcile_app.connectors.autotask.wire import (
 )
 from reconcile_app.connectors.http import Answer, ApiClient, ReadPolicy
 from reconcile_app.connectors.origin import Origin
+from reconcile_app.connectors.together import together
 from reconcile_app.core.errors import (
     AnswerUnreadable,
     ConnectionFailed,

@@ -1,9 +1,8 @@
 """Queries over many ids: how the ids are cut into batches, and what the batches brought."""
 
-import asyncio
 import math
 from collections import Counter
-from collections.abc import Collection, Coroutine, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -11,30 +10,12 @@ from reconcile_app.connectors.autotask.wire import PAGE, Fault, PageRead, R
 from reconcile_app.core.errors import SideUnreadable
 
 A = TypeVar("A")
-B = TypeVar("B")
 T = TypeVar("T")
 Id = TypeVar("Id", int, str)
 
 _MOST_FAILED = 3
 _ROW_FIELDS = {"contractID": "contract_id", "companyID": "company_id", "id": "id"}
 """Fields that ids are asked for by, as rows name them. Company numbers are left out: the API compares them its own way."""
-
-
-async def together(*work: Coroutine[Any, Any, T]) -> list[T]:
-    """Run side by side; the first failure ends the others and is raised as it is."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(each) for each in work]
-    except BaseExceptionGroup as failures:
-        raise failures.exceptions[0] from None
-    return [task.result() for task in tasks]
-
-
-async def both(first: Coroutine[Any, Any, A], second: Coroutine[Any, Any, B]) -> tuple[A, B]:
-    """``together`` for two different results."""
-    work: list[Coroutine[Any, Any, Any]] = [first, second]
-    results = await together(*work)
-    return results[0], results[1]
 
 
 class FanOut:

@@ -15,8 +15,9 @@ import numpy as np
 import pandas as pd
 
 from reconcile_app.connectors.autotask.wire import Company, Contract, Fault, Fields, Line, Service, UnitRow
+from reconcile_app.connectors.columns import days
 from reconcile_app.core.amounts import SCALE, AmountError, parse_money
-from reconcile_app.core.frames import COMPANIES, CONTRACT_LINES, CONTRACTS, REJECTED, SERVICES
+from reconcile_app.core.frames import COMPANIES, CONTRACT_LINES, CONTRACTS, SERVICES
 
 _SLICE = 2_000
 _AS_JSON = msgspec.json.Encoder(decimal_format="number")
@@ -102,27 +103,6 @@ def divide_half_even(number: int, by: int) -> int:
         number, by = -number, -by
     whole, rest = divmod(number, by)
     return whole + (1 if rest * 2 > by or (rest * 2 == by and whole % 2) else 0)
-
-
-def days(values: Sequence[date | None]) -> np.ndarray[tuple[int], np.dtype[np.datetime64]]:
-    """Calendar dates as a frame keeps them."""
-    told = [place for place, value in enumerate(values) if value is not None]
-    found = np.full(len(values), np.datetime64("NaT", "s"), dtype="datetime64[s]")
-    found[told] = np.array([values[place] for place in told], dtype="datetime64[D]")
-    return found
-
-
-def rejected_frame(faults: Iterable[Fault]) -> pd.DataFrame:
-    """``REJECTED`` rows of this side."""
-    listed = list(faults)
-    return REJECTED.build(
-        {
-            "side": ["psa"] * len(listed),
-            "source": [fault.source for fault in listed],
-            "reason": [fault.reason for fault in listed],
-            "raw": [fault.raw for fault in listed],
-        }
-    )
 
 
 def companies_frame(rows: Sequence[Company], *, by_number: bool) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from typing import Any
 
 from reconcile_app.connectors.autotask import frames, states
 from reconcile_app.connectors.autotask.access import Access
-from reconcile_app.connectors.autotask.batches import FanOut, Gathered, both, together
+from reconcile_app.connectors.autotask.batches import FanOut, Gathered
 from reconcile_app.connectors.autotask.wire import (
     PAGE,
     Company,
@@ -25,6 +25,8 @@ from reconcile_app.connectors.autotask.wire import (
     fields_of,
     query_body,
 )
+from reconcile_app.connectors.columns import rejected_frame
+from reconcile_app.connectors.together import both, together
 from reconcile_app.core.changes import Change, ChangeKind
 from reconcile_app.core.errors import SideUnreadable, SignInFailed
 from reconcile_app.core.ports import Fetched
@@ -118,7 +120,7 @@ class Reader:
         body = query_body(fields_of(Service, without=without), condition("gte", "id", 0))
         page = await self._access.query("Services", Service, body)
         frame = await asyncio.to_thread(frames.services_frame, page.rows, self._sku_field)
-        return Fetched(frame=frame, rejected=frames.rejected_frame(page.faults))
+        return Fetched(frame=frame, rejected=rejected_frame(page.faults))
 
     async def lines(self, contract_ids: Collection[str], at: date) -> Fetched:
         """``CONTRACT_LINES``; services and unit rows are read side by side, both by contract.
@@ -284,7 +286,7 @@ def _fetched(frame: Any, parts: Sequence[Gathered[Any, Any]], unread: Mapping[st
     reasons = [*(reason for part in parts for reason in part.unread.values()), *unread.values()]
     return Fetched(
         frame=frame,
-        rejected=frames.rejected_frame(fault for part in parts for fault in part.faults),
+        rejected=rejected_frame(fault for part in parts for fault in part.faults),
         complete=not reasons,
         error=reasons[0] if reasons else "",
         unread=unread,

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from reconcile_app.connectors.autotask.frames import SKU_FIELDS
 from reconcile_app.connectors.autotask.keys import LOOKUP, Keys
+from reconcile_app.connectors.entered import Entered, field_named, refused
 from reconcile_app.core.errors import SecretsUnavailable, SettingsError
 from reconcile_app.core.findings import Kind
 from reconcile_app.core.settings import Connection, Secret, SettingField, missing_secrets
@@ -106,14 +107,15 @@ class Settings:
                 next_step="Enter the email address of an Autotask user, or the address of your zone.",
                 kind=Kind.ADDRESS_INVALID,
             )
+        entered = Entered(connection=connection, fields=FIELDS, title="Autotask")
         return cls(
             base_url=base_url,
             lookup_url=connection.value("zone_lookup_url", LOOKUP),
             zone_user=zone_user,
-            sku_field=_choice(connection, "sku_field"),
-            company_field=_choice(connection, "company_field"),
-            share=_number(connection, "calls_per_hour_share", 0.0, 1.0),
-            settle_seconds=_number(connection, "settle_seconds", 0.0, 86_400.0),
+            sku_field=entered.choice("sku_field"),
+            company_field=entered.choice("company_field"),
+            share=entered.number("calls_per_hour_share", 0.0, 1.0),
+            settle_seconds=entered.number("settle_seconds", 0.0, 86_400.0),
             keys=keys,
         )
 
@@ -124,7 +126,9 @@ class Settings:
             SettingsError: the settle time is shorter than that.
         """
         if self.settle_seconds < SETTLE_SECONDS and not loopback:
-            raise _refused("settle_seconds", f"{self.settle_seconds:g}", f"Enter {SETTLE_SECONDS} or more.")
+            raise refused(
+                field_named(FIELDS, "settle_seconds"), "Autotask", f"{self.settle_seconds:g}", f"Enter {SETTLE_SECONDS} or more."
+            )
 
 
 def sku_field(connection: Connection) -> str:
@@ -143,29 +147,6 @@ def _keys(connection: Connection) -> Keys:
         )
     trimmed = {name: Secret(secret.reveal().strip()) for name, secret in connection.secrets.items()}
     return Keys(username=trimmed["username"], secret=trimmed["secret"], integration_code=trimmed["integration_code"])
-
-
-def _choice(connection: Connection, name: str) -> str:
-    value = connection.value(name, _DEFAULTS[name])
-    choices = next(field.choices for field in FIELDS if field.name == name)
-    if value not in choices:
-        raise _refused(name, value, f"Choose one of {', '.join(choices)}.")
-    return value
-
-
-def _number(connection: Connection, name: str, least: float, most: float) -> float:
-    text = connection.value(name, _DEFAULTS[name])
-    value = float(text) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text, re.ASCII) else -1.0
-    if not least <= value <= most:
-        raise _refused(name, text, f"Enter a number from {least:g} to {most:g}.")
-    return value
-
-
-def _refused(name: str, value: str, next_step: str) -> SettingsError:
-    label = next(field.label for field in FIELDS if field.name == name)
-    return SettingsError(
-        f"{label} of Autotask cannot be used.", f"It says {value[:60]!r}.", meaning="Nothing was sent.", next_step=next_step
-    )
 
 
 _ZONE_HOST = re.compile(r"webservices([0-9]{1,3})\.autotask\.net")

@@ -1,36 +1,17 @@
 """Reading many agreements one by one, a few at a time, and what of it arrived."""
 
-import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from reconcile_app.connectors.connectwise.access import POLICY
+from reconcile_app.connectors.together import together
 from reconcile_app.core.errors import PermissionDenied, SideUnreadable, SignInFailed
 
-A = TypeVar("A")
-B = TypeVar("B")
 T = TypeVar("T")
 
 _MOST_FAILED = 3
-
-
-async def together(*work: Coroutine[Any, Any, T]) -> list[T]:
-    """Run side by side; the first failure ends the others and is raised as it is."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(each) for each in work]
-    except BaseExceptionGroup as failures:
-        raise failures.exceptions[0] from None
-    return [task.result() for task in tasks]
-
-
-async def both(first: Coroutine[Any, Any, A], second: Coroutine[Any, Any, B]) -> tuple[A, B]:
-    """``together`` for two different results."""
-    work: list[Coroutine[Any, Any, Any]] = [first, second]
-    results = await together(*work)
-    return results[0], results[1]
 
 
 @dataclass(slots=True)

@@ -4,13 +4,13 @@ Pure functions. Quantities and money are ten-thousandths.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-import numpy as np
 import pandas as pd
 
+from reconcile_app.connectors.columns import days
 from reconcile_app.connectors.connectwise.wire import (
     Addition,
     Agreement,
@@ -23,31 +23,10 @@ from reconcile_app.connectors.connectwise.wire import (
     money,
     visible,
 )
-from reconcile_app.core.frames import COMPANIES, CONTRACT_LINES, CONTRACTS, REJECTED, SERVICES
+from reconcile_app.core.frames import COMPANIES, CONTRACT_LINES, CONTRACTS, SERVICES
 
 _ONE_DAY = timedelta(days=1)
 _SLICE = 2_000
-
-
-def days(values: Sequence[date | None]) -> np.ndarray[tuple[int], np.dtype[np.datetime64]]:
-    """Calendar dates as a frame keeps them."""
-    told = [place for place, value in enumerate(values) if value is not None]
-    found = np.full(len(values), np.datetime64("NaT", "s"), dtype="datetime64[s]")
-    found[told] = np.array([values[place] for place in told], dtype="datetime64[D]")
-    return found
-
-
-def rejected_frame(faults: Iterable[Fault]) -> pd.DataFrame:
-    """``REJECTED`` rows of this side."""
-    listed = list(faults)
-    return REJECTED.build(
-        {
-            "side": ["psa"] * len(listed),
-            "source": [fault.source for fault in listed],
-            "reason": [fault.reason for fault in listed],
-            "raw": [fault.raw for fault in listed],
-        }
-    )
 
 
 def companies_frame(rows: Sequence[Company], *, by_id: bool, asked: Mapping[str, str]) -> pd.DataFrame:

@@ -6,10 +6,11 @@ from datetime import date
 
 import pandas as pd
 
+from reconcile_app.connectors.columns import rejected_frame
 from reconcile_app.connectors.connectwise import bundles, frames, states
 from reconcile_app.connectors.connectwise.access import Access
 from reconcile_app.connectors.connectwise.conditions import all_of, batches, one_of, text_value
-from reconcile_app.connectors.connectwise.fanout import Gathered, both, gather, together
+from reconcile_app.connectors.connectwise.fanout import Gathered, gather
 from reconcile_app.connectors.connectwise.lists import Lists, unreadable_list
 from reconcile_app.connectors.connectwise.rights import AGREEMENTS, CATALOG, COMPANIES, judge_right, offer, type_named
 from reconcile_app.connectors.connectwise.wire import (
@@ -27,6 +28,7 @@ from reconcile_app.connectors.connectwise.wire import (
     decode_once,
     visible,
 )
+from reconcile_app.connectors.together import both, together
 from reconcile_app.core.changes import Change
 from reconcile_app.core.errors import PermissionDenied, SettingsError, SideUnreadable, SignInFailed
 from reconcile_app.core.findings import Kind
@@ -114,7 +116,7 @@ class Reader:
         """``SERVICES``. A row that cannot be read is rejected alone; its SKU then matches nothing, which blocks its lines."""
         read, _ = await self._all(_CATALOG, Product, CATALOG.name, [""])
         frame = await asyncio.to_thread(frames.services_frame, [each.row for each in read.rows])
-        return Fetched(frame=frame, rejected=frames.rejected_frame(read.faults))
+        return Fetched(frame=frame, rejected=rejected_frame(read.faults))
 
     async def lines(self, contract_ids: Collection[str], at: date) -> Fetched:
         """``CONTRACT_LINES``: additions of the agreements that are in force on ``at``, one call for each."""
@@ -134,7 +136,7 @@ class Reader:
         named = {f"contract:{each}": reason for each, reason in unread.items()}
         return Fetched(
             frame=frame,
-            rejected=frames.rejected_frame([*faults, *more]),
+            rejected=rejected_frame([*faults, *more]),
             complete=not named,
             error=next(iter(named.values()), ""),
             unread=named,
@@ -330,5 +332,5 @@ def _by_owner(faults: Sequence[Fault], owner: str, part: str) -> dict[str, str]:
 def _fetched(frame: pd.DataFrame, faults: Sequence[Fault], unread: Mapping[str, str]) -> Fetched:
     lost = next((fault.reason for fault in faults if fault.lost), "")
     return Fetched(
-        frame=frame, rejected=frames.rejected_frame(faults), complete=not lost, error=lost and f"{TITLE}: {lost}", unread=unread
+        frame=frame, rejected=rejected_frame(faults), complete=not lost, error=lost and f"{TITLE}: {lost}", unread=unread
     )

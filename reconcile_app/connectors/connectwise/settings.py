@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from reconcile_app.connectors.connectwise.access import Keys
 from reconcile_app.connectors.connectwise.address import Address, company_page
 from reconcile_app.connectors.connectwise.wire import TITLE
+from reconcile_app.connectors.entered import Entered, field_named, refused
 from reconcile_app.core.errors import SecretsUnavailable, SettingsError
 from reconcile_app.core.findings import Kind
 from reconcile_app.core.settings import Connection, Secret, SettingField, missing_secrets
@@ -166,21 +167,21 @@ class Settings:
                 next_step="Enter it as https://host, such as https://api-na.myconnectwise.net.",
                 kind=Kind.ADDRESS_INVALID,
             )
-        allowed = connection.value("calls_per_hour")
+        allowed, entered = connection.value("calls_per_hour"), _entered(connection)
         return cls(
             address=Address.read(address),
             company=company,
             agreement_type=connection.value("agreement_type"),
-            by_id=_choice(connection, "company_field") == "id",
+            by_id=entered.choice("company_field") == "id",
             api_version=_version(connection),
-            forward_only=_choice(connection, "paging") == "forward-only",
-            bundles=_choice(connection, "bundles") == "yes",
-            server_compare=_choice(connection, "server_compare") == "yes",
+            forward_only=entered.choice("paging") == "forward-only",
+            bundles=entered.choice("bundles") == "yes",
+            server_compare=entered.choice("server_compare") == "yes",
             replaces=replaces(connection),
             ca_file=connection.value("ca_file"),
-            settle_seconds=_number(connection, "settle_seconds", 0.0, 86_400.0),
-            calls_per_hour=int(_number(connection, "calls_per_hour", 1.0, 10_000_000.0)) if allowed else None,
-            share=_number(connection, "calls_per_hour_share", 0.0, 1.0),
+            settle_seconds=entered.number("settle_seconds", 0.0, 86_400.0),
+            calls_per_hour=int(entered.number("calls_per_hour", 1.0, 10_000_000.0)) if allowed else None,
+            share=entered.number("calls_per_hour_share", 0.0, 1.0),
             keys=keys,
         )
 
@@ -205,7 +206,7 @@ def replaces(connection: Connection) -> bool:
     Raises:
         SettingsError: the setting is neither of the two.
     """
-    return _choice(connection, "change_by") == "replace"
+    return _entered(connection).choice("change_by") == "replace"
 
 
 def company_url(connection: Connection, company_id: str) -> str:
@@ -214,6 +215,14 @@ def company_url(connection: Connection, company_id: str) -> str:
         return company_page(connection.value("base_url"), connection.value("company"), company_id)
     except SettingsError:
         return ""
+
+
+def _entered(connection: Connection) -> Entered:
+    return Entered(connection=connection, fields=FIELDS, title=TITLE)
+
+
+def _refused(name: str, value: str, next_step: str) -> SettingsError:
+    return refused(field_named(FIELDS, name), TITLE, value, next_step)
 
 
 def _keys(connection: Connection, company: str) -> Keys:
@@ -245,26 +254,3 @@ def _version(connection: Connection) -> str:
     if not _VERSION.fullmatch(text):
         raise _refused("api_version", text, "Enter it as year and number, such as 2026.4.")
     return text
-
-
-def _choice(connection: Connection, name: str) -> str:
-    value = connection.value(name, _DEFAULTS[name])
-    choices = next(field.choices for field in FIELDS if field.name == name)
-    if value not in choices:
-        raise _refused(name, value, f"Choose one of {', '.join(choices)}.")
-    return value
-
-
-def _number(connection: Connection, name: str, least: float, most: float) -> float:
-    text = connection.value(name, _DEFAULTS[name])
-    value = float(text) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text, re.ASCII) else -1.0
-    if not least <= value <= most:
-        raise _refused(name, text, f"Enter a number from {least:g} to {most:g}.")
-    return value
-
-
-def _refused(name: str, value: str, next_step: str) -> SettingsError:
-    label = next(field.label for field in FIELDS if field.name == name)
-    return SettingsError(
-        f"{label} of {TITLE} cannot be used.", f"It says {value[:60]!r}.", meaning="Nothing was sent.", next_step=next_step
-    )
