@@ -49,8 +49,8 @@ QT_WINDOW = {
 }
 FONT_PACKAGE = "fonts-dejavu-core"
 
-# What takes about half of the suite's time.
-FIRST_LANE = ("tests/end_to_end", "tests/ui", "tests/docs", "tests/faults", "tests/storage")
+# Folders of tests that are run side by side with each other and with all the rest; much of their time is waiting.
+LANES = (("tests/end_to_end",), ("tests/docs", "tests/faults", "tests/storage", "tests/ui"))
 
 
 def main(arguments: list[str]) -> int:
@@ -114,19 +114,23 @@ def test(arguments: list[str]) -> int:
 
 
 def run_lanes(python: str) -> list[int]:
-    """Run the suite as two processes side by side, the first one watched; their exit statuses.
+    """Run the suite in lanes side by side, the first one watched, and print what the others said; their exit statuses.
 
     They share nothing: every test has folders and ports of its own.
     """
+    named = {folder for lane in LANES for folder in lane}
     folders = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "tests").iterdir() if any(path.glob("test_*.py")))
-    lanes = [list(FIRST_LANE), [folder for folder in folders if folder not in FIRST_LANE]]
+    first, *others = [*LANES, tuple(folder for folder in folders if folder not in named)]
     pytest = [python, "-m", "coverage", "run", "--parallel-mode", "-m", "pytest", "-q"]
-    second = subprocess.Popen([*pytest, *lanes[1]], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    print(f"First lane: {' '.join(lanes[0])}", flush=True)
-    first = run(*pytest, *lanes[0])
-    print(f"Second lane, run at the same time: {' '.join(lanes[1])}", flush=True)
-    print(second.communicate()[0], flush=True)
-    return [first, second.returncode]
+    output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    started = [subprocess.Popen([*pytest, *lane], cwd=ROOT, **output) for lane in others]
+    print(f"Lane 1: {' '.join(first)}", flush=True)
+    statuses = [run(*pytest, *first)]
+    for number, (lane, process) in enumerate(zip(others, started, strict=True), start=2):
+        print(f"Lane {number}, at the same time: {' '.join(lane)}", flush=True)
+        print(process.communicate()[0], flush=True)
+        statuses.append(process.returncode)
+    return statuses
 
 
 def check(arguments: list[str]) -> int:

@@ -280,7 +280,7 @@ def test_the_result_counts_in_words_and_lists_problems_first(in_qt, theme):
             assert page.retry.text() == f"Retry for {name}"
             press(page.retry)
             await until(lambda: ("recheck", (ops[16].change.customer_code,)) in desk.calls)
-            assert window.stack.currentWidget() is window.page("compare")
+            await until(lambda: window.stack.currentWidget() is window.page("compare"))
 
     in_qt(steps())
 
