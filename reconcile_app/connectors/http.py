@@ -337,7 +337,7 @@ class ApiClient:
                         raise self._refusals.too_much(self._policy.attempts)
                 finally:
                     await response.aclose()
-        except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, httpx.CookieConflict, OSError) as error:
+        except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, httpx.CookieConflict, OSError, UnicodeError) as error:
             if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)):
                 phase = Phase.CONNECTING
             timed_out = isinstance(error, (httpx.TimeoutException, TimeoutError))

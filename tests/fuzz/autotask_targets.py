@@ -265,7 +265,7 @@ def _may_be(told: Told) -> set[OutcomeClass]:
     broken = wire.ends_early or len(wire.header(b"x-many")) > 65_536
     if broken:
         return {OutcomeClass.UNKNOWN}
-    if wire.status in (409, 429):
+    if wire.status in (409, 412, 429):
         return {OutcomeClass.WAIT, OutcomeClass.UNKNOWN}
     if 200 <= wire.status < 300 and wire.status != 202 and _says_done(told):
         return {OutcomeClass.APPLIED, OutcomeClass.UNKNOWN}
