@@ -4,6 +4,7 @@ import asyncio
 import concurrent.futures
 import contextlib
 import contextvars
+import warnings
 from collections.abc import Callable, Coroutine
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal
@@ -110,7 +111,9 @@ def _sweep(task: asyncio.Task[Any]) -> None:
     assert coroutine is not None
     for _ in range(20):
         # A clean-up that waits for something refuses to be closed there; it is closed again where it waits.
-        with contextlib.suppress(Killed, Exception):
+        with contextlib.suppress(Killed, Exception), warnings.catch_warnings():
+            # What it was about to wait for never starts.
+            warnings.simplefilter("ignore", RuntimeWarning)
             coroutine.close()
             return
     raise RuntimeError(f"{coroutine!r} does not end")
